@@ -1,0 +1,1 @@
+"""The `noren` command line and the local stack."""

@@ -1,0 +1,54 @@
+"""The `noren` command line: a table of verbs, each in a module of its own that is imported when it is called.
+
+`noren --help` has to answer in under 0.3 s, so the one-line help stands here and nothing heavy is imported.
+"""
+
+import importlib
+import sys
+
+import click
+
+from dataflow.errors import NorenError
+
+VERBS = {
+    "acl": ("scripts.cli.acl:acl", "Apply the access files of iam/ to the datasets."),
+    "demo": ("scripts.cli.demo:demo", "Run the main job end to end on a stack of its own."),
+    "down": ("scripts.cli.down:down", "Stop the local stack."),
+    "query": ("scripts.cli.query:query", "Ask BigQuery as one of the people in iam/groups.json."),
+    "status": ("scripts.cli.status:status", "Show what of the local stack is running, and where."),
+    "up": ("scripts.cli.up:up", "Start the local stack."),
+}
+"""verb -> (module:command, one line of help)"""
+
+
+class Verbs(click.Group):
+    """A click group that imports a verb's module only when the verb is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module, _, name = VERBS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, VERBS[verb][1]) for verb in sorted(VERBS)])
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: noren up")
+@click.version_option(package_name="noren")
+def noren() -> None:
+    """The curtain between raw personal data and the people who analyse it."""
+
+
+def main() -> None:
+    """Entry point of the `noren` command. A NorenError becomes one sentence on stderr and exit code 1."""
+    try:
+        noren(prog_name="noren")
+    except NorenError as error:
+        click.echo(f"noren: {error}", err=True)
+        sys.exit(1)
