@@ -1,0 +1,268 @@
+"""Contracts: what each field of a stream *is*.
+
+A contract is an Open Data Contract Standard v3 file (https://bitol-io.github.io/open-data-contract-standard/), one a stream,
+`dataflow/contracts/<stream>.yaml`. Of the standard these parts carry meaning here:
+
+- `name` is the stream, `domain` the domain of its datasets;
+- `primaryKey` fields, in the order of `primaryKeyPosition`, are the event's identity;
+- the schema's custom property `eventTime` names the field that says when the event happened;
+- the schema's custom property `maxMessageBytes` bounds a message (default 1 MiB);
+- `classification` says what kind of data a field is; a field without one inherits its parent's.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dataflow.errors import NorenError
+
+RESERVED = frozenset(
+    {"event_token", "event_time", "receive_time", "key_epoch", "contract_version", "policy_version", "batch_id"}
+)
+"""Columns that every table of a stream has beside its fields."""
+
+DEFAULT_MAX_MESSAGE_BYTES = 1 << 20
+
+
+class FieldType(StrEnum):
+    """Logical types of the standard that the core handles."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    TIMESTAMP = "timestamp"
+    DATE = "date"
+    OBJECT = "object"
+
+
+class Classification(StrEnum):
+    """What kind of data a field holds; the policy has a rule for each."""
+
+    IDENTIFIER = "identifier"
+    QUASI_IDENTIFIER = "quasi_identifier"
+    LOCATION = "location"
+    NETWORK = "network"
+    FREE_TEXT = "free_text"
+    SENSITIVE = "sensitive"
+    INTERNAL = "internal"
+    PUBLIC = "public"
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """What a value must satisfy; None where the contract says nothing. Lengths count characters."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    format: str | None = None
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Field:
+    """One declared field.
+
+    path: dotted from the event's root, e.g. `device.os_version`.
+    classification: its own or the nearest parent's; None where neither has one (then it is dropped).
+    children: the fields of an object, else empty.
+    """
+
+    name: str
+    path: str
+    type: FieldType
+    required: bool
+    classification: Classification | None
+    description: str
+    constraints: Constraints
+    children: tuple["Field", ...] = ()
+
+    def leaves(self) -> Iterator["Field"]:
+        """This field, or the fields below it that hold values, in the contract's order."""
+        if self.type is not FieldType.OBJECT:
+            yield self
+        for child in self.children:
+            yield from child.leaves()
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A stream's declared events.
+
+    identity: paths of the fields that together name an event.
+    event_time: path of the field that says when the event happened.
+    """
+
+    stream: str
+    domain: str
+    version: str
+    description: str
+    fields: tuple[Field, ...]
+    identity: tuple[str, ...]
+    event_time: str
+    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
+
+    def leaves(self) -> list[Field]:
+        """All fields that hold values, in the contract's order."""
+        return [leaf for field in self.fields for leaf in field.leaves()]
+
+
+def load_contracts(directory: Path) -> dict[str, Contract]:
+    """Every contract of `directory`, by stream.
+
+    Raises NorenError when the directory holds none or one of them is wrong.
+    """
+    contracts = {path.stem: load_contract(path) for path in sorted(directory.glob("*.yaml"))}
+    if not contracts:
+        raise NorenError(f"{directory} holds no contract: add one <stream>.yaml (Open Data Contract Standard v3).")
+    return contracts
+
+
+def load_contract(path: Path) -> Contract:
+    """The contract in `path`, whose stem is the stream's name.
+
+    Raises NorenError naming the file and the field when it is no valid contract.
+    """
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)  # noqa: S506
+    except (OSError, UnicodeDecodeError) as error:
+        raise NorenError(f"{path.name}: cannot be read: {error}.") from error
+    except yaml.YAMLError as error:
+        raise NorenError(f"{path.name}: is no valid YAML: {' '.join(str(error).split())}.") from error
+    _validate(path, document)
+    return _Reader(path.name).contract(document, path.stem)
+
+
+def _validate(path: Path, document: Any) -> None:
+    """Check against the standard's own JSON schema."""
+    from jsonschema import Draft201909Validator
+    from jsonschema.exceptions import best_match
+
+    # The schema is read beside the package, not through it: importing it loads pydantic (0.2 s).
+    spec = find_spec("open_data_contract_standard")
+    if spec is None or not spec.submodule_search_locations:
+        raise NorenError("The package open-data-contract-standard is missing: run the set-up again.")
+    schema = json.loads((Path(spec.submodule_search_locations[0]) / "schema.json").read_text(encoding="utf-8"))
+    error = best_match(Draft201909Validator(schema).iter_errors(document))
+    if error is not None:
+        raise NorenError(f"{path.name}: {error.json_path}: {error.message.splitlines()[0][:300]}.")
+
+
+class _Reader:
+    """Turns a valid ODCS document into a Contract; every complaint names the file and the field."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def fail(self, where: str, sentence: str) -> NorenError:
+        return NorenError(f"{self.file}: {where}: {sentence}")
+
+    def contract(self, document: dict[str, Any], stem: str) -> Contract:
+        if document.get("name") != stem:
+            raise self.fail("name", f"must be the file's name, {stem}.")
+        domain = document.get("domain")
+        if not domain or not re.fullmatch(r"[a-z][a-z0-9_]*", domain):
+            raise self.fail("domain", "must be a lower-case word; it names the datasets, as in raw__<domain>.")
+        schemas = document.get("schema") or []
+        if len(schemas) != 1:
+            raise self.fail("schema", "must hold exactly one object, the event.")
+        schema = schemas[0]
+        fields = tuple(self.field(entry, "", None) for entry in schema.get("properties") or [])
+        custom = {entry["property"]: entry["value"] for entry in schema.get("customProperties") or []}
+        keys = list(_keys(schema.get("properties") or []))
+        contract = Contract(
+            stream=stem,
+            domain=domain,
+            version=str(document["version"]),
+            description=schema.get("description", ""),
+            fields=fields,
+            identity=tuple(path for _, path in sorted(keys)),
+            event_time=str(custom.get("eventTime", "")),
+            max_message_bytes=int(custom.get("maxMessageBytes", DEFAULT_MAX_MESSAGE_BYTES)),
+        )
+        self.check(contract)
+        return contract
+
+    def check(self, contract: Contract) -> None:
+        leaves = {leaf.path: leaf for leaf in contract.leaves()}
+        if not contract.identity:
+            raise self.fail("schema", "no field has primaryKey: true; the identity decides what a duplicate is.")
+        for path in contract.identity:
+            if path not in leaves or not leaves[path].required:
+                raise self.fail(path, "is part of the identity and must be a required value.")
+        time = leaves.get(contract.event_time)
+        if time is None or time.type is not FieldType.TIMESTAMP or not time.required:
+            raise self.fail("customProperties.eventTime", "must name a required timestamp field.")
+        for field in contract.fields:
+            if field.name in RESERVED:
+                raise self.fail(field.path, "is the name of a column that every table has; rename the field.")
+
+    def field(self, entry: dict[str, Any], parent: str, inherited: Classification | None) -> Field:
+        name = entry.get("name", "")
+        path = f"{parent}.{name}" if parent else name
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", name):
+            raise self.fail(path, "a field's name is letters, digits and underscores, as BigQuery wants it.")
+        try:
+            kind = FieldType(entry.get("logicalType", "string"))
+        except ValueError:
+            kinds = ", ".join(FieldType)
+            raise self.fail(path, f"logicalType {entry['logicalType']} is not supported; use {kinds}.") from None
+        classification = inherited
+        if "classification" in entry:
+            try:
+                classification = Classification(entry["classification"])
+            except ValueError:
+                known = ", ".join(Classification)
+                raise self.fail(path, f"classification {entry['classification']} is unknown; use {known}.") from None
+        children = tuple(self.field(child, path, classification) for child in entry.get("properties") or [])
+        if (kind is FieldType.OBJECT) != bool(children):
+            raise self.fail(path, "an object needs properties, and only an object has them.")
+        return Field(
+            name=name,
+            path=path,
+            type=kind,
+            required=bool(entry.get("required", False)),
+            classification=classification,
+            description=entry.get("description", ""),
+            constraints=self.constraints(entry, kind, path),
+            children=children,
+        )
+
+    def constraints(self, entry: dict[str, Any], kind: FieldType, path: str) -> Constraints:
+        options = entry.get("logicalTypeOptions") or {}
+        known = {"minimum", "maximum", "minLength", "maxLength", "pattern", "format"}
+        if unknown := sorted(set(options) - known):
+            raise self.fail(path, f"logicalTypeOptions {', '.join(unknown)}: not supported; remove or rephrase.")
+        if "format" in options and (kind, options["format"]) != (FieldType.STRING, "uuid"):
+            raise self.fail(path, f"format {options['format']} is not supported; use uuid on a string or a pattern.")
+        values = tuple(str(item["value"]) for item in entry.get("enum") or [])
+        if values and kind is not FieldType.STRING:
+            raise self.fail(path, "an enum is supported on strings only.")
+        return Constraints(
+            minimum=options.get("minimum"),
+            maximum=options.get("maximum"),
+            min_length=options.get("minLength"),
+            max_length=options.get("maxLength"),
+            pattern=options.get("pattern"),
+            format=options.get("format"),
+            values=values,
+        )
+
+
+def _keys(entries: list[dict[str, Any]], parent: str = "") -> Iterator[tuple[int, str]]:
+    """(primaryKeyPosition, path) of every primary-key property, at any depth."""
+    for entry in entries:
+        path = f"{parent}.{entry['name']}" if parent else entry["name"]
+        if entry.get("primaryKey"):
+            yield int(entry.get("primaryKeyPosition", 0)), path
+        yield from _keys(entry.get("properties") or [], path)

@@ -1,0 +1,27 @@
+"""Names of datasets, tables and topics: one place, so that no two parts of the house spell them differently."""
+
+DEAD_LETTERS = ("dead_letter", "events")
+"""(dataset, table) of what could not be accepted."""
+
+UNKNOWN_FIELDS = ("operations", "unknown_fields")
+"""(dataset, table) of the names and types, never the values, of fields that no contract declares."""
+
+
+def raw(domain: str) -> str:
+    """The dataset of events as they came: restricted, short-lived."""
+    return f"raw__{domain}"
+
+
+def anonymized(domain: str) -> str:
+    """The dataset of the pseudonymized lane. Its data is not anonymous: GDPR 4(5)."""
+    return f"anonymized__{domain}"
+
+
+def topic(stream: str) -> str:
+    """The topic that apps publish a stream to: the stream's name, hyphens for underscores."""
+    return stream.replace("_", "-")
+
+
+def subscription(stream: str) -> str:
+    """The anonymizer's subscription of a stream."""
+    return f"{topic(stream)}-anonymizer"
