@@ -1,0 +1,27 @@
+"""The patches: one small module each, applied before the package serves. No file of the package is edited.
+
+A patch module has `apply(options)`, where `options` are the launcher's arguments, and a docstring that says what fails
+without it. Its test starts the emulator with `--without-patch NAME` and shows that failure.
+"""
+
+import argparse
+import importlib
+
+NAMES = (
+    "start_up",
+    "secret",
+    "quiet_logs",
+    "unfinished_jobs",
+    "single_submission",
+    "upload_files",
+    "ctas_destination",
+    "set_struct",
+    "materialized_view",
+)
+"""In the order in which they are applied: start_up first, it makes DuckDB connect at all."""
+
+
+def apply(options: argparse.Namespace, without: set[str]) -> None:
+    for name in NAMES:
+        if name not in without:
+            importlib.import_module(f"{__name__}.{name}").apply(options)
