@@ -1,0 +1,35 @@
+"""The methods: what can be done to a field. One module a family, one registry.
+
+A method of a third party is a class under the entry point group `noren.methods`.
+"""
+
+from functools import cache
+from importlib.metadata import entry_points
+
+from dataflow.methods import derive, generalize, simple, text, token
+from dataflow.methods.base import Context, Method
+
+GROUP = "noren.methods"
+
+BUILT_IN: tuple[type[Method], ...] = (
+    simple.Keep,
+    simple.Drop,
+    token.Token,
+    generalize.CoarsenLocation,
+    generalize.TruncateTime,
+    generalize.ReduceVersion,
+    generalize.TruncateIp,
+    text.Scrub,
+    derive.Country,
+    derive.UserAgentFamily,
+)
+
+
+@cache
+def registry() -> dict[str, type[Method]]:
+    """Every method by name; a third party's cannot replace a built-in one."""
+    found = {entry.name: entry.load() for entry in entry_points(group=GROUP)}
+    return found | {method.name: method for method in BUILT_IN}
+
+
+__all__ = ["GROUP", "Context", "Method", "registry"]

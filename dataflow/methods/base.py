@@ -1,0 +1,55 @@
+"""What a method is: a rule's parameters, checked when the policy is read, and a columnar expression."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import msgspec
+import polars as pl
+
+from dataflow.contract import Field, FieldType
+from dataflow.keys import TokenKey
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a method may use beside the column.
+
+    key: the token key of the stream's purpose in the batch's epoch.
+    country: the country code of an IP address as text, or None when no MaxMind-format file is configured.
+    """
+
+    key: TokenKey
+    country: Callable[[pl.Series], pl.Series] | None = None
+
+
+class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of all methods; a subclass's fields are the rule's parameters.
+
+    accepts: the field types that it takes.
+    output: the type it gives, None for the same as the input.
+    reversible: whether someone with the key gets the value back.
+    leaks: what an attacker with the output alone still learns.
+    lane: `pseudonymized`, or `anonymous` where the output may also enter the anonymous lane.
+    """
+
+    name: ClassVar[str]
+    accepts: ClassVar[frozenset[FieldType]]
+    output: ClassVar[FieldType | None] = None
+    reversible: ClassVar[bool] = False
+    leaks: ClassVar[str] = ""
+    lane: ClassVar[str] = "pseudonymized"
+
+    def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr | None:
+        """The anonymized column (null stays null), or None when the column goes."""
+        raise NotImplementedError
+
+    def reference(self, value: object, field: Field, context: Context) -> object:
+        """The same for one value that is not null, in plain Python: what the columnar path is tested against."""
+        raise NotImplementedError
+
+
+TEXT = frozenset({FieldType.STRING})
+NUMERIC = frozenset({FieldType.INTEGER, FieldType.NUMBER})
+ANY = frozenset(FieldType) - {FieldType.OBJECT}
+

@@ -1,0 +1,121 @@
+"""Coarser values: places, times, versions, addresses."""
+
+import datetime
+import ipaddress
+import re
+from typing import Annotated, Literal
+
+import msgspec
+import polars as pl
+
+from dataflow.contract import Field, FieldType
+from dataflow.methods.base import TEXT, Context, Method
+
+
+class CoarsenLocation(Method, frozen=True):
+    """A coordinate rounded to a grid. Number in, number out.
+
+    decimals: of a degree, 0 to 4; 2 is a cell of about 1.1 km north to south.
+    Leaks the cell: alone at night in a rural cell is a home. Four points identify most people (de Montjoye 2013).
+    """
+
+    name = "coarsen_location"
+    accepts = frozenset({FieldType.NUMBER})
+    leaks = "the grid cell"
+    decimals: Annotated[int, msgspec.Meta(ge=0, le=4)] = 2
+
+    def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
+        factor = 10.0**self.decimals
+        return (column * factor).round(0, mode="half_to_even") / factor
+
+    def reference(self, value: object, field: Field, context: Context) -> float:
+        assert isinstance(value, float)
+        factor = 10.0**self.decimals
+        return round(value * factor) / factor
+
+
+class TruncateTime(Method, frozen=True):
+    """The start of the unit that the moment lies in, in UTC. Timestamp in, timestamp out. Leaks the unit."""
+
+    name = "truncate_time"
+    accepts = frozenset({FieldType.TIMESTAMP})
+    leaks = "the unit of time"
+    unit: Literal["second", "minute", "hour", "day"] = "hour"
+
+    def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
+        return column.dt.truncate({"second": "1s", "minute": "1m", "hour": "1h", "day": "1d"}[self.unit])
+
+    def reference(self, value: object, field: Field, context: Context) -> datetime.datetime:
+        assert isinstance(value, datetime.datetime)
+        start = value.replace(microsecond=0)
+        if self.unit != "second":
+            start = start.replace(second=0)
+        if self.unit in ("hour", "day"):
+            start = start.replace(minute=0)
+        return start.replace(hour=0) if self.unit == "day" else start
+
+
+class ReduceVersion(Method, frozen=True):
+    """The first numbers of a dotted version. String in, string out; what does not begin with a number becomes null.
+
+    parts: how many numbers stay, 1 to 3.
+    """
+
+    name = "reduce_version"
+    accepts = TEXT
+    leaks = "the kept numbers: a rare old version narrows a crowd"
+    parts: Annotated[int, msgspec.Meta(ge=1, le=3)] = 1
+
+    @property
+    def _pattern(self) -> str:
+        return rf"^([0-9]+(?:\.[0-9]+){{0,{self.parts - 1}}})"
+
+    def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
+        return column.str.extract(self._pattern, 1)
+
+    def reference(self, value: object, field: Field, context: Context) -> str | None:
+        found = re.match(self._pattern, str(value))
+        return found[1] if found else None
+
+
+OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+IPV4_C = rf"^((?:{OCTET}\.){{3}}){OCTET}$"
+
+
+class TruncateIp(Method, frozen=True):
+    """The network an IP address lies in, as its first address. String in, string out; what is no address becomes null.
+
+    v4, v6: bits that stay of an IPv4 (0 to 32) or IPv6 (0 to 128) address. An IPv4-mapped IPv6 address counts as IPv4,
+    else its 96 leading zero bits would be all that stays of one and the whole of another.
+    """
+
+    name = "truncate_ip"
+    accepts = TEXT
+    leaks = "the network: a small company's /24 is the company"
+    v4: Annotated[int, msgspec.Meta(ge=0, le=24)] = 24
+    v6: Annotated[int, msgspec.Meta(ge=0, le=64)] = 48
+
+    def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
+        return column.map_batches(self._truncate, return_dtype=pl.String)
+
+    def _truncate(self, values: pl.Series) -> pl.Series:
+        out = values.str.extract(IPV4_C, 1) + "0" if self.v4 == 24 else pl.Series([None] * len(values), dtype=pl.String)
+        rest = values.filter(out.is_null() & values.is_not_null()).unique()
+        if rest.is_empty():
+            return out
+        networks = pl.Series([self._one(value) for value in rest], dtype=pl.String)
+        return out.fill_null(values.replace_strict(rest, networks, default=None, return_dtype=pl.String))
+
+    def _one(self, value: str) -> str | None:
+        try:
+            address = ipaddress.ip_address(value)
+        except ValueError:
+            return None
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        bits = self.v4 if address.version == 4 else self.v6
+        number = int(address) >> (address.max_prefixlen - bits) << (address.max_prefixlen - bits)
+        return str(type(address)(number))
+
+    def reference(self, value: object, field: Field, context: Context) -> str | None:
+        return self._one(str(value))

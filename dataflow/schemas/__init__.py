@@ -1,0 +1,15 @@
+"""Tables as contract and policy make them; nobody writes a schema twice."""
+
+from dataflow.schemas.columns import Column, ColumnType, Table
+from dataflow.schemas.tables import anonymized_table, dead_letter_table, raw_table, tables, unknown_field_table
+
+__all__ = [
+    "Column",
+    "ColumnType",
+    "Table",
+    "anonymized_table",
+    "dead_letter_table",
+    "raw_table",
+    "tables",
+    "unknown_field_table",
+]

@@ -1,0 +1,108 @@
+"""Pub/Sub schemas: a contract as a Protocol Buffer definition for JSON messages.
+
+A definition is kept as small as it can be, without descriptions and versions: every change of its text is a new
+revision, a schema has at most 20 of them, and a revision may only add or remove optional fields
+(https://cloud.google.com/pubsub/docs/commit-schema-revision). So:
+
+- every field is `optional`: what must be there is for the anonymizer to say, field by field, not for the broker;
+- a field's number is derived from its name. It stays the same whatever is added, removed or moved around it, and two
+  branches that add a field each never take the same number. Messages are JSON and carry names: its size is no cost;
+- times are strings: a Pub/Sub definition cannot import google/protobuf/timestamp.proto.
+"""
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataflow import names
+from dataflow.contract import Contract, Field, FieldType, load_contracts
+from dataflow.errors import NorenError
+from dataflow.project import Project
+
+HEADER = "// Made by `noren contract render pubsub`; edit the contract or the policy instead.\n"
+
+SCALARS = {
+    FieldType.STRING: "string",
+    FieldType.INTEGER: "int64",
+    FieldType.NUMBER: "double",
+    FieldType.BOOLEAN: "bool",
+    FieldType.TIMESTAMP: "string",  # RFC 3339
+    FieldType.DATE: "string",  # YYYY-MM-DD
+}
+
+LAST_NUMBER = (1 << 29) - 1
+RESERVED_NUMBERS = range(19_000, 20_000)
+"""Kept by Protocol Buffers for themselves: https://protobuf.dev/programming-guides/proto3/#assigning"""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A field of a message: a scalar type, or the members of a nested message."""
+
+    name: str
+    type: str = ""
+    members: tuple["Member", ...] = ()
+
+
+def files(project: Project) -> dict[Path, str]:
+    """Every definition that Terraform creates, named for its topic: {path relative to the project's root: text}."""
+    folder = Path("terraform", "platform", "schemas")
+    contracts = load_contracts(project.contracts).values()
+    return {folder / f"{names.topic(contract.stream)}.proto": definition(contract) for contract in contracts}
+
+
+def definition(contract: Contract) -> str:
+    """The Protocol Buffer definition of the events that apps publish.
+
+    Raises NorenError when two fields of one object cannot stand in one message.
+    """
+    members = tuple(_member(field) for field in contract.fields)
+    return render(message_name(contract.stream), members, f"{contract.stream}.yaml")
+
+
+def render(name: str, members: Iterable[Member], source: str) -> str:
+    """The text of a definition with one top-level message, as Pub/Sub wants it. `source` is named in complaints."""
+    lines = ['syntax = "proto3";', "", *_message(name, tuple(members), source)]
+    return HEADER + "\n".join(lines) + "\n"
+
+
+def message_name(name: str) -> str:
+    """The message that holds `name`: app_event -> AppEvent."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+def field_number(name: str) -> int:
+    """The number of a field, from its name alone."""
+    number = zlib.crc32(name.encode()) % LAST_NUMBER + 1
+    return number + len(RESERVED_NUMBERS) if number in RESERVED_NUMBERS else number
+
+
+def _member(field: Field) -> Member:
+    if field.children:
+        return Member(field.name, members=tuple(_member(child) for child in field.children))
+    return Member(field.name, SCALARS[field.type])
+
+
+def _message(name: str, members: tuple[Member, ...], source: str) -> Iterator[str]:
+    _check(members, source)
+    yield f"message {name} {{"
+    for member in members:
+        kind = member.type
+        if member.members:
+            kind = message_name(member.name) + "Fields"  # a message and a field share one space of names
+            for line in _message(kind, member.members, f"{source}: {member.name}"):
+                yield f"  {line}"
+        yield f"  optional {kind} {member.name} = {field_number(member.name)};"
+    yield "}"
+
+
+def _check(members: tuple[Member, ...], source: str) -> None:
+    """Protocol Buffers refuse two fields with one JSON name (device_model, deviceModel) or one number."""
+    for key in (lambda name: re.sub(r"_(.)", lambda match: match[1].upper(), name), field_number):
+        seen: dict[object, str] = {}
+        for member in members:
+            other = seen.setdefault(key(member.name), member.name)
+            if other != member.name:
+                raise NorenError(f"{source}: {other} and {member.name} clash in one message; rename one.")

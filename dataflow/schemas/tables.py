@@ -1,0 +1,158 @@
+"""The tables of a stream, and the house's own."""
+
+from dataflow import names
+from dataflow.contract import Contract, Field, FieldType
+from dataflow.policy import Policy
+from dataflow.schemas.columns import OF_FIELD, Column, ColumnType, Table
+
+
+def _own(name: str, type: ColumnType, description: str, *, required: bool = True) -> Column:
+    return Column(name, name, type, required, description)
+
+
+def _stream_columns(coarse: str) -> tuple[Column, ...]:
+    return (
+        _own("event_token", ColumnType.STRING, "Keyed token of the event's identity; the same in raw and anonymized."),
+        _own("event_time", ColumnType.TIMESTAMP, f"When the event happened{coarse}."),
+        _own("receive_time", ColumnType.TIMESTAMP, f"When the broker accepted the message{coarse}."),
+        _own("key_epoch", ColumnType.INT64, "Which key epoch, by event time, the tokens were made in."),
+        _own("contract_version", ColumnType.STRING, "Version of the contract that the event was read with."),
+        _own("policy_version", ColumnType.STRING, "Version of the policy that the event was anonymized under."),
+        _own("batch_id", ColumnType.STRING, "Commit group that wrote the row."),
+    )
+
+
+def _raw_column(field: Field) -> Column:
+    return Column(
+        name=field.name,
+        path=field.path,
+        type=OF_FIELD[field.type],
+        required=field.required,
+        description=field.description,
+        children=tuple(_raw_column(child) for child in field.children),
+        classification=field.classification,
+        method="keep" if field.type is not FieldType.OBJECT else None,
+    )
+
+
+def _anonymized_column(contract: Contract, policy: Policy, field: Field) -> Column | None:
+    """None when nothing of the field is left."""
+    if field.type is FieldType.OBJECT:
+        children = tuple(
+            column for child in field.children if (column := _anonymized_column(contract, policy, child)) is not None
+        )
+        if not children:
+            return None
+        return Column(field.name, field.path, ColumnType.STRUCT, False, field.description, children=children)
+    method = policy.method(contract, field)
+    if method.name == "drop":
+        return None
+    return Column(
+        name=field.name,
+        path=field.path,
+        type=OF_FIELD[method.output or field.type],
+        description=f"{field.description} ({method.name})".strip(),
+        classification=field.classification,
+        method=method.name,
+    )
+
+
+def raw_table(contract: Contract) -> Table:
+    """`raw__<domain>.<stream>`: partitioned, and expiring, by receive time."""
+    return Table(
+        dataset=names.raw(contract.domain),
+        name=contract.stream,
+        columns=(*_stream_columns(""), *(_raw_column(field) for field in contract.fields)),
+        partition_by="receive_time",
+        description=f"{contract.description} Raw personal data: restricted and short-lived.".strip(),
+        labels={"stream": contract.stream},
+    )
+
+
+def anonymized_table(contract: Contract, policy: Policy) -> Table:
+    """`anonymized__<domain>.<stream>`, the pseudonymized lane: partitioned by event time.
+
+    Every field column is NULLABLE: a method may turn what it cannot coarsen into null. The times of the table's own columns
+    are as coarse as the policy makes the contract's event time.
+    """
+    fields = [_anonymized_column(contract, policy, field) for field in contract.fields]
+    derived = [
+        Column(
+            name=item.name,
+            path=item.name,
+            type=OF_FIELD[item.method.output or FieldType.STRING],
+            description=f"Derived from {item.source} ({item.method.name})",
+            method=item.method.name,
+        )
+        for item in policy.stream(contract).derive
+    ]
+    return Table(
+        dataset=names.anonymized(contract.domain),
+        name=contract.stream,
+        columns=(
+            *_stream_columns(", as coarse as the policy makes it"),
+            *(column for column in fields if column is not None),
+            *derived,
+        ),
+        partition_by="event_time",
+        description=f"{contract.description} Pseudonymized: stable keyed tokens, personal data still.".strip(),
+        labels={"stream": contract.stream, "lane": "pseudonymized"},
+    )
+
+
+def dead_letter_table() -> Table:
+    """`dead_letter.events`: what could not be accepted, redacted; the bytes themselves only encrypted."""
+    dataset, name = names.DEAD_LETTERS
+    attribute = Column(
+        name="attributes",
+        path="attributes",
+        type=ColumnType.STRUCT,
+        description="Attributes whose names the policy allows in clear.",
+        repeated=True,
+        children=(
+            Column("name", "attributes.name", ColumnType.STRING),
+            Column("value", "attributes.value", ColumnType.STRING),
+        ),
+    )
+    columns = (
+        _own("dead_token", ColumnType.STRING, "Names this dead letter: digest of its position in the subscription."),
+        _own("stream", ColumnType.STRING, "The contract it was read with."),
+        _own("reason", ColumnType.STRING, "Reason code, such as missing_field."),
+        _own("field", ColumnType.STRING, "Path of the field at fault; $ for the whole message."),
+        _own("message", ColumnType.STRING, "The reason in words, without the value."),
+        _own("contract_version", ColumnType.STRING, "Version of the contract."),
+        _own("policy_version", ColumnType.STRING, "Version of the policy."),
+        _own("receive_time", ColumnType.TIMESTAMP, "When the broker accepted the message."),
+        _own("message_id", ColumnType.STRING, "The broker's id of the message."),
+        _own("payload_bytes", ColumnType.INT64, "Length of the message's data."),
+        attribute,
+        _own("payload_redacted", ColumnType.STRING, "Declared names and types of the payload.", required=False),
+        _own("sealed", ColumnType.BYTES, "Data and all attributes, encrypted under the dead letters' own key."),
+        _own("batch_id", ColumnType.STRING, "Commit group that wrote the row."),
+    )
+    return Table(dataset, name, columns, "receive_time", "What could not be accepted, redacted and replayable.")
+
+
+def unknown_field_table() -> Table:
+    """`operations.unknown_fields`: names and types of undeclared fields, never a value."""
+    dataset, name = names.UNKNOWN_FIELDS
+    columns = (
+        _own("stream", ColumnType.STRING, "The contract that does not declare the field."),
+        _own("field", ColumnType.STRING, "Path of the field; <other> where the name itself may tell something."),
+        _own("type", ColumnType.STRING, "JSON type of its values."),
+        _own("events", ColumnType.INT64, "Events that had it."),
+        _own("contract_version", ColumnType.STRING, "Version of the contract."),
+        _own("receive_time", ColumnType.TIMESTAMP, "When the newest message of the batch was accepted."),
+        _own("batch_id", ColumnType.STRING, "Commit group that wrote the row."),
+    )
+    return Table(dataset, name, columns, "receive_time", "Fields that events carry and no contract declares.")
+
+
+def tables(contract: Contract, policy: Policy) -> dict[str, Table]:
+    """Every table that the pipeline of one stream writes, by role: raw, anonymized, dead, unknown."""
+    return {
+        "raw": raw_table(contract),
+        "anonymized": anonymized_table(contract, policy),
+        "dead": dead_letter_table(),
+        "unknown": unknown_field_table(),
+    }
