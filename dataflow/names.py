@@ -25,3 +25,13 @@ def topic(stream: str) -> str:
 def subscription(stream: str) -> str:
     """The anonymizer's subscription of a stream."""
     return f"{topic(stream)}-anonymizer"
+
+
+def anonymized_topic(stream: str) -> str:
+    """The topic of a stream's anonymized rows, for other consumers."""
+    return f"{topic(stream)}-anonymized"
+
+
+def dead_letter_topic(stream: str) -> str:
+    """Where the broker puts what the anonymizer could not take; its one subscription has the same name."""
+    return f"{topic(stream)}-dead-letter"

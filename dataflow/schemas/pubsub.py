@@ -1,4 +1,4 @@
-"""Pub/Sub schemas: a contract as a Protocol Buffer definition for JSON messages.
+"""Pub/Sub schemas: Protocol Buffer definitions of a stream's JSON messages, before and after the anonymizer.
 
 A definition is kept as small as it can be, without descriptions and versions: every change of its text is a new
 revision, a schema has at most 20 of them, and a revision may only add or remove optional fields
@@ -7,7 +7,7 @@ revision, a schema has at most 20 of them, and a revision may only add or remove
 - every field is `optional`: what must be there is for the anonymizer to say, field by field, not for the broker;
 - a field's number is derived from its name. It stays the same whatever is added, removed or moved around it, and two
   branches that add a field each never take the same number. Messages are JSON and carry names: its size is no cost;
-- times are strings: a Pub/Sub definition cannot import google/protobuf/timestamp.proto.
+- times are strings (RFC 3339): a Pub/Sub definition cannot import google/protobuf/timestamp.proto.
 """
 
 import re
@@ -17,19 +17,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataflow import names
-from dataflow.contract import Contract, Field, FieldType, load_contracts
+from dataflow.contract import Contract, Field, load_contracts
 from dataflow.errors import NorenError
+from dataflow.policy import Policy, load_policy
 from dataflow.project import Project
+from dataflow.schemas.columns import OF_FIELD, Column, ColumnType
+from dataflow.schemas.tables import anonymized_table
 
 HEADER = "// Made by `noren contract render pubsub`; edit the contract or the policy instead.\n"
 
 SCALARS = {
-    FieldType.STRING: "string",
-    FieldType.INTEGER: "int64",
-    FieldType.NUMBER: "double",
-    FieldType.BOOLEAN: "bool",
-    FieldType.TIMESTAMP: "string",  # RFC 3339
-    FieldType.DATE: "string",  # YYYY-MM-DD
+    ColumnType.STRING: "string",
+    ColumnType.INT64: "int64",
+    ColumnType.FLOAT64: "double",
+    ColumnType.BOOL: "bool",
+    ColumnType.TIMESTAMP: "string",
+    ColumnType.DATE: "string",
+    ColumnType.BYTES: "bytes",
 }
 
 LAST_NUMBER = (1 << 29) - 1
@@ -44,22 +48,40 @@ class Member:
     name: str
     type: str = ""
     members: tuple["Member", ...] = ()
+    repeated: bool = False
 
 
 def files(project: Project) -> dict[Path, str]:
-    """Every definition that Terraform creates, named for its topic: {path relative to the project's root: text}."""
+    """Every definition that Terraform creates, named for its topic: {path relative to the project's root: text}.
+
+    Raises NorenError when a contract or the policy is wrong.
+    """
     folder = Path("terraform", "platform", "schemas")
-    contracts = load_contracts(project.contracts).values()
-    return {folder / f"{names.topic(contract.stream)}.proto": definition(contract) for contract in contracts}
+    policy = load_policy(project.policy)
+    texts: dict[Path, str] = {}
+    for contract in load_contracts(project.contracts).values():
+        texts[folder / f"{names.topic(contract.stream)}.proto"] = events(contract)
+        texts[folder / f"{names.anonymized_topic(contract.stream)}.proto"] = rows(contract, policy)
+    return texts
 
 
-def definition(contract: Contract) -> str:
-    """The Protocol Buffer definition of the events that apps publish.
+def events(contract: Contract) -> str:
+    """The definition of the events that apps publish.
 
     Raises NorenError when two fields of one object cannot stand in one message.
     """
-    members = tuple(_member(field) for field in contract.fields)
+    members = tuple(_of_field(field) for field in contract.fields)
     return render(message_name(contract.stream), members, f"{contract.stream}.yaml")
+
+
+def rows(contract: Contract, policy: Policy) -> str:
+    """The definition of the anonymized rows that the anonymizer publishes: the columns of the anonymized table.
+
+    Raises NorenError like `events`.
+    """
+    table = anonymized_table(contract, policy)
+    members = tuple(_of_column(column) for column in table.columns)
+    return render(f"{message_name(contract.stream)}Anonymized", members, table.id)
 
 
 def render(name: str, members: Iterable[Member], source: str) -> str:
@@ -79,10 +101,15 @@ def field_number(name: str) -> int:
     return number + len(RESERVED_NUMBERS) if number in RESERVED_NUMBERS else number
 
 
-def _member(field: Field) -> Member:
-    if field.children:
-        return Member(field.name, members=tuple(_member(child) for child in field.children))
-    return Member(field.name, SCALARS[field.type])
+def _of_field(field: Field) -> Member:
+    return Member(
+        field.name, SCALARS.get(OF_FIELD[field.type], ""), tuple(_of_field(child) for child in field.children)
+    )
+
+
+def _of_column(column: Column) -> Member:
+    members = tuple(_of_column(child) for child in column.children)
+    return Member(column.name, SCALARS.get(column.type, ""), members, column.repeated)
 
 
 def _message(name: str, members: tuple[Member, ...], source: str) -> Iterator[str]:
@@ -94,7 +121,8 @@ def _message(name: str, members: tuple[Member, ...], source: str) -> Iterator[st
             kind = message_name(member.name) + "Fields"  # a message and a field share one space of names
             for line in _message(kind, member.members, f"{source}: {member.name}"):
                 yield f"  {line}"
-        yield f"  optional {kind} {member.name} = {field_number(member.name)};"
+        label = "repeated" if member.repeated else "optional"
+        yield f"  {label} {kind} {member.name} = {field_number(member.name)};"
     yield "}"
 
 

@@ -12,6 +12,7 @@ from dataflow.errors import NorenError
 
 VERBS = {
     "acl": ("scripts.cli.acl:acl", "Apply the access files of iam/ to the datasets."),
+    "contract": ("scripts.cli.contract:contract", "Render the files that are made from the contracts."),
     "demo": ("scripts.cli.demo:demo", "Run the main job end to end on a stack of its own."),
     "down": ("scripts.cli.down:down", "Stop the local stack."),
     "query": ("scripts.cli.query:query", "Ask BigQuery as one of the people in iam/groups.json."),
