@@ -1,5 +1,6 @@
 """Where the emulator's own environment is, and the command that starts the emulator in it."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,8 @@ class Environment:
 
     @classmethod
     def of(cls, state: Path) -> "Environment":
-        """The environment under the state directory `.noren/` of a project."""
-        return cls(state / "env" / "warehouse")
+        """The environment under the state directory `.noren/` of a project, or in the directory `$NOREN_ENV`."""
+        return cls(Path(os.environ.get("NOREN_ENV") or state / "env") / "warehouse")
 
     @property
     def python(self) -> Path:

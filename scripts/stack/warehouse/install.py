@@ -59,21 +59,20 @@ def run(command: list[str], what: str) -> None:
         )
 
 
-def install(state: Path, say: Callable[[str], None] = lambda _: None) -> Environment:
-    """Make sure that the environment under `state` holds exactly what the lock says.
+def install(environment: Environment, say: Callable[[str], None] = lambda _: None) -> None:
+    """Make sure that the environment holds exactly what the lock says.
 
     say: is given one sentence of progress when there is work to do.
     Raises NorenError when a step fails; the environment is then without its stamp and the next call begins anew.
     """
-    environment = Environment.of(state)
     wanted = hashlib.sha256(LOCK.read_bytes() + COPY_EXTENSIONS.encode()).hexdigest()
     if current(environment, wanted):
-        return environment
+        return
     environment.root.parent.mkdir(parents=True, exist_ok=True)
     with (environment.root.parent / "warehouse.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once: the second finds the work done
         if current(environment, wanted):
-            return environment
+            return
         say("Installing the warehouse emulator (650 MB, once).")
         began = time.monotonic()
         environment.stamp.unlink(missing_ok=True)
@@ -89,7 +88,6 @@ def install(state: Path, say: Callable[[str], None] = lambda _: None) -> Environ
         run([python, "-c", COPY_EXTENSIONS, str(environment.extensions)], "copying the DuckDB extensions")
         environment.stamp.write_text(wanted)
         say(f"Installed the warehouse emulator in {time.monotonic() - began:.0f} s.")
-    return environment
 
 
 def current(environment: Environment, wanted: str) -> bool:
@@ -99,7 +97,7 @@ def current(environment: Environment, wanted: str) -> bool:
 
 def main() -> None:
     try:
-        install(Project.find().state, lambda sentence: click.echo(sentence, err=True))
+        install(Environment.of(Project.find().state), lambda sentence: click.echo(sentence, err=True))
     except NorenError as error:
         sys.exit(f"noren: {error}")
 

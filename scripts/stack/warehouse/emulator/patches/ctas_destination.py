@@ -2,8 +2,8 @@
 
 Without it every table, incremental and snapshot model of dbt-bigquery fails with `'NoneType' object has no
 attribute 'path'`: after such a job dbt asks for its destination table. BigQuery reports it in
-`configuration.query.destinationTable` (https://cloud.google.com/bigquery/docs/reference/rest/v2/Job), and its result has
-no rows.
+`configuration.query.destinationTable` (https://cloud.google.com/bigquery/docs/reference/rest/v2/Job), and its result
+has no rows.
 """
 
 import argparse
