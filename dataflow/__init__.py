@@ -1,1 +1,2 @@
-"""The data plane: contracts, policy, the anonymizer core, methods, operators, sources, sinks, keys, ledger, two drivers."""
+"""The data plane: contracts, policy, the anonymizer core, methods, operators, sources, sinks, keys, ledger, two
+drivers."""

@@ -1,6 +1,7 @@
 """Contracts: what each field of a stream *is*.
 
-A contract is an Open Data Contract Standard v3 file (https://bitol-io.github.io/open-data-contract-standard/), one a stream,
+A contract is an Open Data Contract Standard v3 file (https://bitol-io.github.io/open-data-contract-standard/), one
+a stream,
 `dataflow/contracts/<stream>.yaml`. Of the standard these parts carry meaning here:
 
 - `name` is the stream, `domain` the domain of its datasets;
@@ -134,7 +135,7 @@ def load_contract(path: Path) -> Contract:
     Raises NorenError naming the file and the field when it is no valid contract.
     """
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)  # noqa: S506
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise NorenError(f"{path.name}: cannot be read: {error}.") from error
     except yaml.YAMLError as error:

@@ -1,7 +1,9 @@
 """Policy: what is *done* with each classification or single field. Deny by default.
 
-`dataflow/policy.yaml` has `version`, `classifications` (classification -> rule), `streams` (stream -> `purpose`, `fields`
-path -> rule, `derive` column -> rule with `from`) and `dead_letters.attributes` (names that may stand in clear). A rule is
+`dataflow/policy.yaml` has `version`, `classifications` (classification -> rule), `streams` (stream -> `purpose`,
+`fields`
+path -> rule, `derive` column -> rule with `from`) and `dead_letters.attributes` (names that may stand in clear). A
+rule is
 `method` and the method's parameters.
 """
 
@@ -79,7 +81,8 @@ class Policy:
         if field.type not in method.accepts:
             kinds = " or ".join(sorted(method.accepts))
             raise NorenError(
-                f"{where}: {method.name} takes {kinds}, not {field.type}; give the field a rule of its own, such as drop."
+                f"{where}: {method.name} takes {kinds}, not {field.type}; "
+                "give the field a rule of its own, such as drop."
             )
         if method.name == "keep" and field.classification in NEVER_KEPT | {None}:
             label = field.classification or "unclassified"
@@ -93,7 +96,7 @@ def load_policy(path: Path) -> Policy:
     Raises NorenError naming the file and the entry when something in it is wrong.
     """
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)  # noqa: S506
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise NorenError(f"{path.name}: cannot be read: {error}.") from error
     except yaml.YAMLError as error:
@@ -172,13 +175,16 @@ class _Reader:
 def check_policy(policy: Policy, contracts: dict[str, Contract]) -> None:
     """Check that every entry of the policy fits the contracts.
 
-    Raises NorenError for a stream or field that no contract has, a rule that does not fit its field, or a derived column
+    Raises NorenError for a stream or field that no contract has, a rule that does not fit its field, or a derived
+    column
     whose name is taken.
     """
     for stream, entry in policy.streams.items():
         contract = contracts.get(stream)
         if contract is None:
-            raise NorenError(f"policy.yaml: streams.{stream}: no contract has this name; known are {', '.join(contracts)}.")
+            raise NorenError(
+                f"policy.yaml: streams.{stream}: no contract has this name; known are {', '.join(contracts)}."
+            )
         leaves = {leaf.path: leaf for leaf in contract.leaves()}
         for path in entry.fields:
             if path not in leaves:

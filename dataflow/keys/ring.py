@@ -11,7 +11,8 @@ from tink.proto import hmac_prf_pb2, tink_pb2
 from dataflow.errors import NorenError
 from dataflow.keys.seal import Sealer
 from dataflow.keys.tokens import TokenKey
-from dataflow.keys.wrapping import create_once, local_key
+from dataflow.keys.wrapping import local_key
+from dataflow.objects import create_file
 
 prf.register()
 
@@ -19,7 +20,8 @@ prf.register()
 class KeyRing:
     """Opens keys by purpose.
 
-    directory: holds `<purpose>.<epoch>.keyset` for tokens and `<purpose>.keyset` for sealing, each a Tink encrypted keyset
+    directory: holds `<purpose>.<epoch>.keyset` for tokens and `<purpose>.keyset` for sealing, each a Tink encrypted
+    keyset
     wrapped by the key-encryption key with the file's stem as associated data: a keyset renamed to another purpose
     does not open.
     """
@@ -55,7 +57,7 @@ class KeyRing:
         path = self._directory / f"{stem}.keyset"
         if not path.exists():
             fresh = new_keyset_handle(template)
-            create_once(path, proto_keyset_format.serialize_encrypted(fresh, self.__wrapping, stem.encode()))
+            create_file(path, proto_keyset_format.serialize_encrypted(fresh, self.__wrapping, stem.encode()))
         try:
             return proto_keyset_format.parse_encrypted(path.read_bytes(), self.__wrapping, stem.encode())
         except TinkError as error:

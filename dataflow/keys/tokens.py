@@ -17,8 +17,10 @@ TOKEN_DIGITS = 32
 class TokenKey:
     """Makes tokens under one key of one purpose and epoch.
 
-    The key is 64 ASCII hex digits of a 32-byte HMAC key, used as they stand: the columnar plug-in takes text only. It fills
-    exactly one SHA-256 block, so nothing of it is hashed away. The plug-in keeps it inside a lazy plan: an expression made
+    The key is 64 ASCII hex digits of a 32-byte HMAC key, used as they stand: the columnar plug-in takes text only.
+    It fills
+    exactly one SHA-256 block, so nothing of it is hashed away. The plug-in keeps it inside a lazy plan: an
+    expression made
     here is evaluated at once and never logged, stored or pickled.
     """
 

@@ -1,17 +1,18 @@
-"""The key-encryption key: what wraps every other key. Cloud KMS in the cloud, a file on a laptop, one interface (Tink's AEAD).
+"""The key-encryption key: what wraps every other key. Cloud KMS in the cloud, a file on a laptop, one interface
+(Tink's AEAD).
 
-The local one is a Tink keyset in clear in a file that only its owner may read: it protects a laptop's data as far as the
+The local one is a Tink keyset in clear in a file that only its owner may read: it protects a laptop's data as far
+as the
 laptop's own disk does, and stands in for Cloud KMS, nothing more.
 """
 
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
 from tink import TinkError, aead, new_keyset_handle, proto_keyset_format, secret_key_access
 
 from dataflow.errors import NorenError
+from dataflow.objects import create_file
 
 aead.register()
 
@@ -23,29 +24,13 @@ def local_key(path: Path) -> Any:
     """
     if not path.exists():
         handle = new_keyset_handle(aead.aead_key_templates.AES256_GCM)
-        create_once(path, proto_keyset_format.serialize(handle, secret_key_access.TOKEN))
+        create_file(path, proto_keyset_format.serialize(handle, secret_key_access.TOKEN))
     if path.stat().st_mode & 0o077:
         raise NorenError(f"{path.name}: others may read the key-encryption key; run chmod 600 on it.")
     try:
         handle = proto_keyset_format.parse(path.read_bytes(), secret_key_access.TOKEN)
     except TinkError as error:
-        raise NorenError(f"{path.name}: is no key-encryption key; restore it, what it wrapped is lost without.") from error
+        raise NorenError(
+            f"{path.name}: is no key-encryption key; restore it, what it wrapped is lost without."
+        ) from error
     return handle.primitive(aead.Aead)
-
-
-def create_once(path: Path, data: bytes) -> None:
-    """Write `path` whole, mode 0600, unless it exists: of two writers the first wins and the second reads its file."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
-    finally:
-        draft.unlink()

@@ -52,4 +52,3 @@ class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 TEXT = frozenset({FieldType.STRING})
 NUMERIC = frozenset({FieldType.INTEGER, FieldType.NUMBER})
 ANY = frozenset(FieldType) - {FieldType.OBJECT}
-

@@ -1,4 +1,5 @@
-"""Free text, scrubbed of what can be recognized. Names and addresses are not: free text is dropped unless allow-listed."""
+"""Free text, scrubbed of what can be recognized. Names and addresses are not: free text is dropped unless
+allow-listed."""
 
 import re
 
@@ -13,7 +14,8 @@ PATTERNS = (
     ("<IP>", r"\b(?:[0-9A-Fa-f]{1,4}:){3,7}[0-9A-Fa-f]{1,4}\b"),
     ("<NUMBER>", r"\+?[0-9](?:[ ().-]{0,2}[0-9]){6,}"),
 )
-"""(tag, pattern), in this order. The last takes telephone, card and My Number alike: seven digits or more with separators.
+"""(tag, pattern), in this order. The last takes telephone, card and My Number alike: seven digits or more with
+separators.
 
 The patterns mean the same to Rust's regex and to Python's `re` (ASCII classes, no look-around)."""
 

@@ -1,0 +1,7 @@
+"""The anonymizer core, pure: a batch of message bytes in, columnar rows and rejects out. No Beam, no Google import."""
+
+from dataflow.core.anonymizer import Anonymizer, Outcome
+from dataflow.core.batch import Batch
+from dataflow.core.rejects import Reason, Reject
+
+__all__ = ["Anonymizer", "Batch", "Outcome", "Reason", "Reject"]

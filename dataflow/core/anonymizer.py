@@ -1,0 +1,114 @@
+"""The anonymizer: bytes in, raw and anonymized rows and rejects out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from dataflow.contract import Contract
+from dataflow.core.batch import Batch
+from dataflow.core.decode import Decoder
+from dataflow.core.plan import EPOCH, TOKEN, Plan
+from dataflow.core.rejects import Reject
+from dataflow.core.validate import INDEX, RECEIVED, Validator
+from dataflow.errors import NorenError
+from dataflow.keys import KeyRing
+from dataflow.methods import Context
+from dataflow.policy import Policy, check_policy
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one batch.
+
+    raw, anonymized: rows of the two tables (all columns but `batch_id`), aligned with each other and with `index`.
+    index: which event of the batch each row is, UInt32.
+    rejects: the events that were not accepted; together with `index` they are the whole batch.
+    unknown: (index in the batch, path, JSON type) of every undeclared field; never a value.
+    """
+
+    raw: pl.DataFrame
+    anonymized: pl.DataFrame
+    index: pl.Series
+    rejects: list[Reject] = field(default_factory=list)
+    unknown: list[tuple[int, str, str]] = field(default_factory=list)
+
+
+class Anonymizer:
+    """The core for one contract under one policy.
+
+    country: gives the country code of each IP address; needed only for policies that derive one.
+    Raises NorenError when a rule does not fit the contract.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        policy: Policy,
+        keys: KeyRing,
+        country: Callable[[pl.Series], pl.Series] | None = None,
+    ) -> None:
+        if contract.stream in policy.streams:
+            check_policy(
+                Policy(
+                    policy.version,
+                    policy.classifications,
+                    {contract.stream: policy.stream(contract)},
+                    policy.clear_attributes,
+                ),
+                {contract.stream: contract},
+            )
+        self.contract = contract
+        self.policy = policy
+        self._plan = Plan(contract, policy)
+        time = next(leaf for leaf in contract.leaves() if leaf.path == contract.event_time)
+        if policy.method(contract, time).name == "drop":
+            raise NorenError(
+                f"policy.yaml: {contract.stream}.{contract.event_time}: the event time cannot be dropped, "
+                "the anonymized table is partitioned by it; use truncate_time with unit: day."
+            )
+        self._keys = keys
+        self._country = country
+        self._decoder = Decoder(contract)
+        self._validator = Validator(contract)
+        self._schema = self._plan.source_schema()
+        self._raw = self._plan.raw()
+
+    def process(self, batch: Batch) -> Outcome:
+        """Anonymize a batch. Each event ends in `index` or in `rejects`, exactly once; nothing is raised for an
+        event."""
+        decoded = self._decoder.decode(batch.payloads)
+        frame = pl.DataFrame(
+            [pl.Series(path, decoded.columns[path], dtype=kind) for path, kind in self._schema.items()]
+            + [
+                pl.Series(INDEX, decoded.kept, dtype=pl.UInt32),
+                pl.Series(RECEIVED, [batch.received[index] for index in decoded.kept], dtype=pl.Int64),
+            ]
+        )
+        frame, late_rejects = self._validator.validate(frame)
+        frame = frame.with_columns(self._plan.epoch())
+        epochs = frame[EPOCH].unique().sort().to_list()
+        if len(epochs) > 1:
+            frame = frame.sort(EPOCH, maintain_order=True)
+        parts = [
+            self._rows(frame.filter(pl.col(EPOCH) == epoch) if len(epochs) > 1 else frame, epoch) for epoch in epochs
+        ]
+        if not parts:
+            parts = [self._rows(frame, 0)]
+        return Outcome(
+            raw=pl.concat([raw for raw, _ in parts]),
+            anonymized=pl.concat([anonymized for _, anonymized in parts]),
+            index=frame[INDEX],
+            rejects=decoded.rejects + late_rejects,
+            unknown=decoded.unknown,
+        )
+
+    def _rows(self, frame: pl.DataFrame, epoch: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """(raw, anonymized) rows of a frame of one key epoch."""
+        key = self._keys.token_key(self.policy.purpose(self.contract), epoch)
+        context = Context(key, self._country)
+        frame = frame.with_columns(self._plan.token(key))
+        return frame.select(self._raw), frame.select(self._plan.anonymized(context))
+
+
+__all__ = ["TOKEN", "Anonymizer", "Outcome"]

@@ -1,0 +1,114 @@
+"""The plan of one stream: contract and policy compiled into columnar expressions.
+
+Inside the core a frame is flat, one column a leaf, named by its dotted path; structs are made on the way out.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from dataflow.contract import Contract, Field, FieldType
+from dataflow.core.validate import RECEIVED
+from dataflow.keys import TokenKey, epoch_expression
+from dataflow.methods import Context
+from dataflow.methods.derive import Country
+from dataflow.methods.token import Token
+from dataflow.policy import Policy
+from dataflow.schemas import Column, anonymized_table, raw_table
+from dataflow.schemas.columns import OF_FIELD
+
+TOKEN, EPOCH = "#token", "#epoch"
+
+UNIT_SEPARATOR = "\x1f"
+"""Between the parts of an identity of several fields."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the anonymizer does to a flat, validated frame of one key epoch."""
+
+    contract: Contract
+    policy: Policy
+
+    def source_schema(self) -> dict[str, pl.DataType]:
+        """Decoded columns as the decoder gives them: times and dates are text still."""
+        text = (FieldType.TIMESTAMP, FieldType.DATE)
+        return {
+            leaf.path: pl.String() if leaf.type in text else OF_FIELD[leaf.type].polars
+            for leaf in self.contract.leaves()
+        }
+
+    def epoch(self) -> pl.Expr:
+        return epoch_expression(pl.col(self.contract.event_time)).alias(EPOCH)
+
+    def token(self, key: TokenKey) -> pl.Expr:
+        """The event's token: the keyed token of its identity."""
+        leaves = {leaf.path: leaf for leaf in self.contract.leaves()}
+        parts = [
+            pl.col(path) if leaves[path].type is FieldType.STRING else pl.col(path).cast(pl.String)
+            for path in self.contract.identity
+        ]
+        text = parts[0] if len(parts) == 1 else pl.concat_str(parts, separator=UNIT_SEPARATOR)
+        return key.expression(text).alias(TOKEN)
+
+    def raw(self) -> list[pl.Expr]:
+        """The raw table's columns, but for `batch_id`."""
+        table = raw_table(self.contract)
+        leaves = {leaf.path: pl.col(leaf.path) for leaf in self.contract.leaves()}
+        fields = [_packed(column, leaves) for column in table.columns[7:]]
+        return [*self._own(pl.col(self.contract.event_time), _received()), *fields]
+
+    def anonymized(self, context: Context) -> list[pl.Expr]:
+        """The anonymized table's columns, but for `batch_id`."""
+        values = {
+            leaf.path: value for leaf in self.contract.leaves() if (value := self._value(leaf, context)) is not None
+        }
+        sources = {leaf.path: leaf for leaf in self.contract.leaves()}
+        for derived in self.policy.stream(self.contract).derive:
+            source = sources[derived.source]
+            value = derived.method.expression(pl.col(source.path), source, context)
+            assert value is not None
+            values[derived.name] = value
+        table = anonymized_table(self.contract, self.policy)
+        fields = [_packed(column, values) for column in table.columns[7:]]
+        time = sources[self.contract.event_time]
+        method = self.policy.method(self.contract, time)
+        coarse = [method.expression(moment, time, context) for moment in (pl.col(time.path), _received())]
+        assert coarse[0] is not None
+        assert coarse[1] is not None
+        return [*self._own(coarse[0], coarse[1]), *fields]
+
+    def needs_country(self) -> bool:
+        """Whether a column is derived from an IP address's country."""
+        return any(isinstance(derived.method, Country) for derived in self.policy.stream(self.contract).derive)
+
+    def _own(self, event_time: pl.Expr, receive_time: pl.Expr) -> list[pl.Expr]:
+        return [
+            pl.col(TOKEN).alias("event_token"),
+            event_time.alias("event_time"),
+            receive_time.alias("receive_time"),
+            pl.col(EPOCH).alias("key_epoch"),
+            pl.lit(self.contract.version).alias("contract_version"),
+            pl.lit(self.policy.version).alias("policy_version"),
+        ]
+
+    def _value(self, leaf: Field, context: Context) -> pl.Expr | None:
+        method = self.policy.method(self.contract, leaf)
+        if isinstance(method, Token) and (leaf.path,) == self.contract.identity:
+            return pl.col(TOKEN)  # made already
+        return method.expression(pl.col(leaf.path), leaf, context)
+
+
+def _received() -> pl.Expr:
+    return pl.col(RECEIVED).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def _packed(column: Column, values: dict[str, pl.Expr]) -> pl.Expr:
+    """A column's expression; an object all of whose parts are null is null itself, unless it is required."""
+    if not column.children:
+        return values[column.path].alias(column.name)
+    parts = [_packed(child, values) for child in column.children]
+    packed = pl.struct(parts)
+    if not column.required:
+        packed = pl.when(pl.any_horizontal(part.is_not_null() for part in parts)).then(packed)
+    return packed.alias(column.name)

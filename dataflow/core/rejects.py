@@ -1,0 +1,77 @@
+"""Why an event was not accepted: exact, and without any of its values."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Reason codes; they stand in dead_letter.events and in metrics."""
+
+    EMPTY_MESSAGE = "empty_message"
+    TOO_LARGE = "too_large"
+    INVALID_UTF8 = "invalid_utf8"
+    MALFORMED_JSON = "malformed_json"
+    TOO_DEEP = "too_deep"
+    WRONG_TYPE = "wrong_type"
+    MISSING_FIELD = "missing_field"
+    NOT_ALLOWED = "not_allowed"
+    OUT_OF_RANGE = "out_of_range"
+    WRONG_LENGTH = "wrong_length"
+    INVALID_TIMESTAMP = "invalid_timestamp"
+    INVALID_DATE = "invalid_date"
+    INVALID_FORMAT = "invalid_format"
+    FUTURE_EVENT = "future_event"
+    TOO_OLD = "too_old"
+
+
+WHOLE = "$"
+"""The field of a reject that concerns the whole message."""
+
+
+@dataclass(frozen=True)
+class Reject:
+    """One event that was not accepted.
+
+    index: which of the batch.
+    field: dotted path of the field at fault, `$` for the whole message.
+    message: the reason in words; types, limits and positions, never the value.
+    """
+
+    index: int
+    reason: Reason
+    field: str
+    message: str
+
+
+_AT = re.compile(r" - at `\$\.?(.*)`$")
+_MISSING = re.compile(r"^Object missing required field `(.*)`$")
+_EXPECTED = re.compile(r"^Expected `(\w+)(?: \| null)?`(?: (of length )?([<>]=? \S+))?(?:, got `(\w+)`)?$")
+
+
+def explain(index: int, text: str) -> Reject:
+    """The reject behind a msgspec.ValidationError's text.
+
+    The text is taken apart and put together again from parts known to hold no value: msgspec quotes an unknown enum
+    value,
+    for one.
+    """
+    at = _AT.search(text)
+    path = at[1] if at else ""
+    text = text[: at.start()] if at else text
+    if missing := _MISSING.match(text):
+        field = f"{path}.{missing[1]}" if path else missing[1]
+        return Reject(index, Reason.MISSING_FIELD, field, "is required and missing")
+    field = path or WHOLE
+    if expected := _EXPECTED.match(text):
+        kind, length, limit, got = expected.groups()
+        if got is not None:
+            return Reject(index, Reason.WRONG_TYPE, field, f"must be {kind}, is {got}")
+        if length:
+            return Reject(index, Reason.WRONG_LENGTH, field, f"must have a length {limit}")
+        return Reject(index, Reason.OUT_OF_RANGE, field, f"must be {limit}")
+    if text.startswith("Number out of range"):
+        return Reject(index, Reason.OUT_OF_RANGE, field, "is a number too large to hold")
+    if text.startswith("Invalid enum value"):
+        return Reject(index, Reason.NOT_ALLOWED, field, "is none of the allowed values")
+    return Reject(index, Reason.WRONG_TYPE, field, "is not what the contract declares")
