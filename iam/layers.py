@@ -1,0 +1,99 @@
+"""`layers.yaml`: what a new dataset of each layer gets, and to which kinds of groups it may be granted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dataflow.errors import NorenError
+
+REQUIRED = ("description", "location", "partition_expiry_days", "labels", "groups", "apply")
+MODES = ("authoritative", "additive")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What holds for a dataset.
+
+    description, location, labels: of a new dataset.
+    partition_expiry_days: default partition expiry of a new dataset, days; None: kept until deleted.
+    groups: kinds of groups that it may be granted to.
+    apply: `authoritative` (entries that the files lack are removed) or `additive` (they are left alone).
+    """
+
+    name: str
+    description: str
+    location: str
+    partition_expiry_days: int | None
+    labels: Mapping[str, str]
+    groups: tuple[str, ...]
+    apply: str
+
+
+class Layers:
+    """The layers, by name, with what single datasets override."""
+
+    def __init__(self, layers: Mapping[str, Mapping[str, Any]], where: str) -> None:
+        self._where = where
+        self._layers = {name: _layer(name, content, where) for name, content in layers.items()}
+        self._datasets: dict[str, Layer] = {}
+        for name, content in layers.items():
+            for dataset, overrides in (content.get("datasets") or {}).items():
+                if unknown := sorted(overrides.keys() - set(REQUIRED)):
+                    raise NorenError(f"{where}, {name}.datasets.{dataset}: unknown key {unknown[0]!r}.")
+                if layer_name(dataset) != name:
+                    raise NorenError(f"{where}, {name}.datasets.{dataset}: the dataset is not of the layer {name}.")
+                merged = {key: value for key, value in content.items() if key != "datasets"} | overrides
+                self._datasets[dataset] = _layer(name, merged, where)
+
+    def of(self, dataset: str) -> Layer:
+        """The layer of a dataset `<layer>__<domain>` (or `<layer>`). Raises NorenError when layers.yaml has none."""
+        if dataset in self._datasets:
+            return self._datasets[dataset]
+        try:
+            return self._layers[layer_name(dataset)]
+        except KeyError:
+            known = ", ".join(sorted(self._layers))
+            raise NorenError(f"{self._where}: no layer for the dataset {dataset}: known are {known}.") from None
+
+
+def layer_name(dataset: str) -> str:
+    return dataset.partition("__")[0]
+
+
+def read_layers(path: Path) -> Layers:
+    """The file `iam/layers.yaml`. Raises NorenError, one sentence, when it is missing or wrong."""
+    where = f"iam/{path.name}"
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise NorenError(f"{where}: cannot be read: {error.strerror}.") from error
+    except yaml.YAMLError as error:
+        raise NorenError(f"{where}: is no YAML: {str(error).splitlines()[0]}.") from error
+    if not isinstance(content, dict) or not all(isinstance(layer, dict) for layer in content.values()):
+        raise NorenError(f"{where}: must be a mapping of layers.")
+    return Layers(content, where)
+
+
+def _layer(name: str, content: Mapping[str, Any], where: str) -> Layer:
+    here = f"{where}, {name}"
+    if unknown := sorted(content.keys() - {*REQUIRED, "datasets"}):
+        raise NorenError(f"{here}: unknown key {unknown[0]!r}.")
+    if missing := [key for key in REQUIRED if key not in content]:
+        raise NorenError(f"{here}: {missing[0]!r} is missing.")
+    days = content["partition_expiry_days"]
+    if days is not None and (not isinstance(days, int) or isinstance(days, bool) or days <= 0):
+        raise NorenError(f"{here}: partition_expiry_days must be a number of days or null; it is {days!r}.")
+    if content["apply"] not in MODES:
+        raise NorenError(f"{here}: apply must be {' or '.join(MODES)}; it is {content['apply']!r}.")
+    return Layer(
+        name=name,
+        description=str(content["description"]),
+        location=str(content["location"]),
+        partition_expiry_days=days,
+        labels={str(key): str(value) for key, value in content["labels"].items()},
+        groups=tuple(content["groups"]),
+        apply=content["apply"],
+    )
