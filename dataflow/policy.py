@@ -179,24 +179,35 @@ def check_policy(policy: Policy, contracts: dict[str, Contract]) -> None:
     column
     whose name is taken.
     """
-    for stream, entry in policy.streams.items():
-        contract = contracts.get(stream)
-        if contract is None:
-            raise NorenError(
-                f"policy.yaml: streams.{stream}: no contract has this name; known are {', '.join(contracts)}."
-            )
-        leaves = {leaf.path: leaf for leaf in contract.leaves()}
-        for path in entry.fields:
-            if path not in leaves:
-                close = difflib.get_close_matches(path, leaves, n=1)
-                hint = f" Did you mean {close[0]}?" if close else ""
-                raise NorenError(f"policy.yaml: streams.{stream}.fields.{path}: the contract has no such field.{hint}")
-        for derived in entry.derive:
-            where = f"policy.yaml: streams.{stream}.derive.{derived.name}"
-            if derived.source not in leaves or leaves[derived.source].type not in derived.method.accepts:
-                raise NorenError(f"{where}: from: {derived.source} is no field that {derived.method.name} takes.")
-            if derived.name in RESERVED or derived.name in {item.name for item in contract.fields}:
-                raise NorenError(f"{where}: the name is taken; choose another.")
+    for stream in policy.streams:
+        if stream not in contracts:
+            known = ", ".join(contracts)
+            raise NorenError(f"policy.yaml: streams.{stream}: no contract has this name; known are {known}.")
     for contract in contracts.values():
-        for leaf in contract.leaves():
-            policy.method(contract, leaf)
+        check_stream(policy, contract)
+
+
+def check_stream(policy: Policy, contract: Contract) -> None:
+    """Check that the policy fits one contract. Raises NorenError like `check_policy`."""
+    entry = policy.stream(contract)
+    leaves = {leaf.path: leaf for leaf in contract.leaves()}
+    where = f"policy.yaml: streams.{contract.stream}"
+    for path in entry.fields:
+        if path not in leaves:
+            close = difflib.get_close_matches(path, leaves, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise NorenError(f"{where}.fields.{path}: the contract has no such field.{hint}")
+    for derived in entry.derive:
+        if derived.source not in leaves or leaves[derived.source].type not in derived.method.accepts:
+            raise NorenError(
+                f"{where}.derive.{derived.name}: from: {derived.source} is no field that {derived.method.name} takes."
+            )
+        if derived.name in RESERVED or derived.name in {item.name for item in contract.fields}:
+            raise NorenError(f"{where}.derive.{derived.name}: the name is taken; choose another.")
+    for leaf in leaves.values():
+        policy.method(contract, leaf)
+    if policy.method(contract, leaves[contract.event_time]).name == "drop":
+        raise NorenError(
+            f"{where}.fields.{contract.event_time}: the event time cannot be dropped, "
+            "the anonymized table is partitioned by it; use truncate_time with unit: day."
+        )

@@ -11,10 +11,9 @@ from dataflow.core.decode import Decoder
 from dataflow.core.plan import EPOCH, TOKEN, Plan
 from dataflow.core.rejects import Reject
 from dataflow.core.validate import INDEX, RECEIVED, Validator
-from dataflow.errors import NorenError
 from dataflow.keys import KeyRing
 from dataflow.methods import Context
-from dataflow.policy import Policy, check_policy
+from dataflow.policy import Policy, check_stream
 
 
 @dataclass(frozen=True)
@@ -48,25 +47,10 @@ class Anonymizer:
         keys: KeyRing,
         country: Callable[[pl.Series], pl.Series] | None = None,
     ) -> None:
-        if contract.stream in policy.streams:
-            check_policy(
-                Policy(
-                    policy.version,
-                    policy.classifications,
-                    {contract.stream: policy.stream(contract)},
-                    policy.clear_attributes,
-                ),
-                {contract.stream: contract},
-            )
+        check_stream(policy, contract)
         self.contract = contract
         self.policy = policy
         self._plan = Plan(contract, policy)
-        time = next(leaf for leaf in contract.leaves() if leaf.path == contract.event_time)
-        if policy.method(contract, time).name == "drop":
-            raise NorenError(
-                f"policy.yaml: {contract.stream}.{contract.event_time}: the event time cannot be dropped, "
-                "the anonymized table is partitioned by it; use truncate_time with unit: day."
-            )
         self._keys = keys
         self._country = country
         self._decoder = Decoder(contract)

@@ -1,0 +1,75 @@
+"""Dead letters: rows of `dead_letter.events` for what could not be accepted.
+
+In clear stand the reason, the names that the contract declares and the attributes that the policy allows; the
+message itself
+only sealed. Error text that quotes the message would leak it (mozilla/gcp-ingestion#1096).
+"""
+
+import datetime
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import polars as pl
+
+from dataflow.contract import Contract
+from dataflow.core import Reject
+from dataflow.core.redact import redacted
+from dataflow.keys import Sealer
+from dataflow.policy import Policy
+from dataflow.schemas import dead_letter_table
+
+PURPOSE = "dead_letter"
+"""The key purpose that messages are sealed under."""
+
+UNIX = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """One refused event. received: microseconds of broker publish time."""
+
+    reject: Reject
+    payload: bytes
+    attributes: Mapping[str, str]
+    message_id: str
+    position: str
+    received: int
+
+
+def dead_letter_rows(letters: Sequence[DeadLetter], contract: Contract, policy: Policy, sealer: Sealer) -> pl.DataFrame:
+    """Rows of the dead-letter table, without `batch_id`."""
+    rows = []
+    for letter in letters:
+        token = hashlib.sha256(letter.position.encode()).hexdigest()[:32]
+        clear = [
+            {"name": name, "value": value}
+            for name, value in sorted(letter.attributes.items())
+            if name in policy.clear_attributes
+        ]
+        content = msgspec.msgpack.encode((letter.payload, dict(letter.attributes)))
+        rows.append(
+            {
+                "dead_token": token,
+                "stream": contract.stream,
+                "reason": letter.reject.reason.value,
+                "field": letter.reject.field,
+                "message": letter.reject.message,
+                "contract_version": contract.version,
+                "policy_version": policy.version,
+                "receive_time": UNIX + datetime.timedelta(microseconds=letter.received),
+                "message_id": letter.message_id,
+                "payload_bytes": len(letter.payload),
+                "attributes": clear,
+                "payload_redacted": redacted(letter.payload, contract),
+                "sealed": sealer.seal(content, token.encode()),
+            }
+        )
+    schema = {name: kind for name, kind in dead_letter_table().polars().items() if name != "batch_id"}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def open_dead_letter(sealed: bytes, dead_token: str, sealer: Sealer) -> tuple[bytes, dict[str, str]]:
+    """(data, attributes) of the message behind a dead letter. Raises NorenError with another key."""
+    return msgspec.msgpack.decode(sealer.open(sealed, dead_token.encode()), type=tuple[bytes, dict[str, str]])

@@ -1,0 +1,1 @@
+"""Stateful work on tokens and positions, knowing nothing of the driver that runs it."""

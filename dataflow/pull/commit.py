@@ -1,0 +1,127 @@
+"""Commit groups: entries written to every table under one id, then acknowledged. Runs in a thread of its own."""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import polars as pl
+
+from dataflow.journal import Entry, Group, Journal
+from dataflow.journal.journal import concatenate
+from dataflow.pull.stage import Staged
+from dataflow.schemas import Table
+from dataflow.sinks.load import LoadSink
+
+MOST_GROUP_ROWS = 200_000
+"""Raw rows after which a group is closed: bounds memory and the size of one load job."""
+
+MOST_WAITING = 32
+"""Staged batches that may wait; a full queue stops the pulling, so a slow sink slows the source."""
+
+
+class Committer:
+    """Takes staged batches in order and commits them.
+
+    acknowledge: called with the ack ids of a batch once every table has its rows.
+    """
+
+    def __init__(
+        self, journal: Journal, sink: LoadSink, tables: dict[str, Table], acknowledge: Callable[[list[str]], None]
+    ) -> None:
+        self._journal = journal
+        self._sink = sink
+        self._tables = tables
+        self._acknowledge = acknowledge
+        self._waiting: queue.Queue[Staged | None] = queue.Queue(MOST_WAITING)
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+        self._pool = ThreadPoolExecutor(len(tables), thread_name_prefix="load")
+        self.failure: BaseException | None = None
+        self.committed = 0
+        """Entries that every table has."""
+
+    def recover(self) -> None:
+        """Commit what an earlier process staged and did not commit."""
+        for group in self._journal.uncommitted_groups():
+            self._commit(group, [self._journal.read(number) for number in range(group.first, group.last + 1)])
+        left = self._journal.ungrouped()
+        if left:
+            group = self._journal.group(left.start, left.stop - 1)
+            self._commit(group, [self._journal.read(number) for number in left])
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, staged: Staged) -> None:
+        """Hand over a batch; blocks while too many wait. Raises what the committing thread died of."""
+        while True:
+            self.check()
+            try:
+                self._waiting.put(staged, timeout=0.5)
+            except queue.Full:
+                continue
+            return
+
+    def check(self) -> None:
+        """Raises what the committing thread died of, if it did."""
+        if self.failure is not None:
+            raise self.failure
+
+    def idle(self) -> bool:
+        """Nothing waits and nothing is being written."""
+        return self._waiting.unfinished_tasks == 0
+
+    def finish(self) -> None:
+        """Commit what waits, then stop. Raises what the committing thread died of."""
+        while self.failure is None and self._thread.is_alive():
+            try:
+                self._waiting.put(None, timeout=0.5)
+            except queue.Full:
+                continue
+            self._thread.join()
+        self._pool.shutdown()
+        self.check()
+
+    def _run(self) -> None:
+        try:
+            while (batch := self._next()) is not None:
+                self._commit_batch(batch)
+                for _ in batch:
+                    self._waiting.task_done()
+        except BaseException as error:  # noqa: BLE001  (handed to the main thread, which raises it)
+            self.failure = error
+
+    def _next(self) -> list[Staged] | None:
+        """All that waits, up to a group's size; blocks for the first. None at the end."""
+        first = self._waiting.get()
+        if first is None:
+            return None
+        batch, rows = [first], first.entry.rows["raw"].height
+        while rows < MOST_GROUP_ROWS:
+            try:
+                staged = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if staged is None:
+                self._waiting.task_done()
+                self._waiting.put(None)
+                break
+            batch.append(staged)
+            rows += staged.entry.rows["raw"].height
+        return batch
+
+    def _commit_batch(self, batch: list[Staged]) -> None:
+        entries = [(staged.number, staged.entry) for staged in batch if staged.number is not None]
+        if entries:
+            group = self._journal.group(entries[0][0], entries[-1][0])
+            self._commit(group, [entry for _, entry in entries])
+        self._acknowledge([ack_id for staged in batch for ack_id in staged.ack_ids])
+
+    def _commit(self, group: Group, entries: list[Entry]) -> None:
+        writes = concatenate(entries)
+        list(self._pool.map(lambda role: self._write(role, writes[role], group.id), writes))
+        self._journal.commit(group)
+        self.committed = group.last + 1
+
+    def _write(self, role: str, rows: pl.DataFrame, batch_id: str) -> None:
+        self._sink.write(self._tables[role], rows, batch_id)

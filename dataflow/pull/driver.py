@@ -1,0 +1,160 @@
+"""The loop: pull, stage, commit, acknowledge."""
+
+import fcntl
+import gc
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from dataflow.core import Anonymizer
+from dataflow.dead_letters import PURPOSE as DEAD_LETTER_PURPOSE
+from dataflow.errors import NorenError
+from dataflow.journal import Journal
+from dataflow.keys import KeyRing
+from dataflow.objects import LocalObjects
+from dataflow.operators.deduplicate import HORIZON, Deduplicator, Index
+from dataflow.pull.commit import Committer
+from dataflow.pull.prefetch import Prefetcher
+from dataflow.pull.stage import Stager
+from dataflow.schemas import tables
+from dataflow.sinks.load import LoadSink
+from dataflow.sources.pubsub import PubSubSubscription
+
+BATCH_MESSAGES = 8_192
+LINGER_SECONDS = 0.03
+"""A batch waits this long for company: a polars call costs the same for 1 row and for 1,000."""
+
+
+@dataclass
+class Progress:
+    """What became of the messages so far, restarts included. published = raw + dead + duplicates when all is done.
+
+    committed: how many of them are in the tables already.
+    """
+
+    stream: str
+    raw: int = 0
+    dead: int = 0
+    duplicates: int = 0
+    unknown_fields: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    committed: bool = False
+
+    @property
+    def accounted(self) -> int:
+        return self.raw + self.dead + self.duplicates
+
+    def add(self, index: Index) -> None:
+        self.raw += len(index.accepted)
+        self.dead += len(index.dead)
+        self.duplicates += len(index.duplicates)
+
+    def to_dict(self) -> dict[str, object]:
+        return asdict(self) | {"accounted": self.accounted}
+
+
+class PullPipeline:
+    """One stream's pipeline in this process.
+
+    state: the directory of its journal, locked while it runs.
+    Raises NorenError when another live process holds the lock.
+    """
+
+    def __init__(
+        self,
+        anonymizer: Anonymizer,
+        subscription: PubSubSubscription,
+        sink: LoadSink,
+        keys: KeyRing,
+        state: Path,
+        shard: str,
+    ) -> None:
+        self._lock = _lock(state, shard)
+        self._subscription = subscription
+        self._journal = Journal(LocalObjects(state), keys.sealer("journal"), shard)
+        self._deduplicator = Deduplicator()
+        self.progress = Progress(anonymizer.contract.stream)
+        self._stager = Stager(anonymizer, self._journal, self._deduplicator, keys.sealer(DEAD_LETTER_PURPOSE))
+        self._tables = tables(anonymizer.contract, anonymizer.policy)
+        self._sink = sink
+        self._prefetcher = Prefetcher(subscription)
+        self._committer = Committer(self._journal, sink, self._tables, self._acknowledge)
+
+    def run(self, stop: threading.Event, report: Callable[[Progress], None] | None = None) -> Progress:
+        """Run until `stop` is set; what is staged by then is committed.
+
+        report: called about four times a second with the progress.
+        """
+        started = time.monotonic()
+        for table in self._tables.values():
+            self._sink.ensure(table)
+        self._committer.recover()
+        self._journal.clean(HORIZON)
+        for _, index in self._journal.indexes():
+            self._deduplicator.learn(index)
+            self.progress.add(index)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 100)
+        self._committer.start()
+        self._prefetcher.start()
+        reported = 0.0
+        try:
+            while not stop.is_set():
+                messages = self._prefetcher.take(BATCH_MESSAGES, wait=0.2, linger=LINGER_SECONDS)
+                if messages:
+                    staged = self._stager.stage(messages)
+                    if staged.number is not None:
+                        self._count(staged.entry.index, staged.entry.rows["dead"], staged.entry.rows["unknown"])
+                    self._committer.put(staged)
+                self._committer.check()
+                now = time.monotonic()
+                if report is not None and now - reported > 0.25:
+                    reported = now
+                    self.progress.seconds = now - started
+                    self.progress.committed = self._committer.idle()
+                    report(self.progress)
+        finally:
+            self._prefetcher.stop()
+        self._committer.finish()
+        self.progress.seconds = time.monotonic() - started
+        self.progress.committed = True
+        if report is not None:
+            report(self.progress)
+        return self.progress
+
+    def close(self) -> None:
+        """Give up the lock and the connection."""
+        self._subscription.close()
+        os.close(self._lock)
+
+    def _count(self, index: Index, dead: object, unknown: object) -> None:
+        import polars as pl
+
+        assert isinstance(dead, pl.DataFrame)
+        assert isinstance(unknown, pl.DataFrame)
+        self.progress.add(index)
+        self.progress.unknown_fields += int(unknown["events"].sum())
+        for reason in dead["reason"]:
+            self.progress.reasons[reason] = self.progress.reasons.get(reason, 0) + 1
+
+    def _acknowledge(self, ack_ids: list[str]) -> None:
+        self._subscription.acknowledge(ack_ids)
+        self._prefetcher.release(ack_ids)
+
+
+def _lock(state: Path, shard: str) -> int:
+    """Lock the shard's directory for this process's life; the descriptor that holds it."""
+    directory = state / shard
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise NorenError(f"{shard}: another process runs this pipeline already; stop it first.") from error
+    return descriptor

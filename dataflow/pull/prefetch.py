@@ -1,0 +1,115 @@
+"""Pulling ahead of the work, and keeping the leases of what was pulled."""
+
+import queue
+import threading
+import time
+from collections.abc import Sequence
+
+from dataflow.sources.message import Message
+from dataflow.sources.pubsub import PubSubSubscription
+
+PULL_MESSAGES = 1_000
+"""The service's maximum a pull."""
+
+MOST_AHEAD_BYTES = 64 << 20
+"""Bytes that may be pulled and not yet taken: bounds memory."""
+
+RENEW_SECONDS = 240
+"""Leases are renewed well before the 600 seconds they were asked for run out."""
+
+
+class Prefetcher:
+    """Pulls in a thread of its own until stopped."""
+
+    def __init__(self, subscription: PubSubSubscription) -> None:
+        self._subscription = subscription
+        self._ready: queue.Queue[list[Message]] = queue.Queue()
+        self._ahead = 0
+        self._changed = threading.Condition()
+        self._leases: dict[str, float] = {}
+        self._stopped = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._guard, args=(target,), name=name, daemon=True)
+            for name, target in (("puller", self._pull), ("leases", self._renew))
+        ]
+        self.failure: BaseException | None = None
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def take(self, most: int, wait: float, linger: float) -> list[Message]:
+        """About `most` messages: waits up to `wait` seconds for the first, then up to `linger` for more.
+
+        Raises what the pulling thread died of.
+        """
+        if self.failure is not None:
+            raise self.failure
+        try:
+            messages = self._ready.get(timeout=wait)
+        except queue.Empty:
+            return []
+        end = time.monotonic() + linger
+        while len(messages) < most:
+            try:
+                messages = messages + self._ready.get(timeout=max(0.0, end - time.monotonic()))
+            except queue.Empty:
+                break
+        with self._changed:
+            self._ahead -= sum(len(message.data) for message in messages)
+            self._changed.notify()
+        return messages
+
+    def release(self, ack_ids: Sequence[str]) -> None:
+        """These are acknowledged: their leases are no longer kept."""
+        with self._changed:
+            for ack_id in ack_ids:
+                self._leases.pop(ack_id, None)
+
+    def stop(self) -> None:
+        """Stop pulling; what was pulled and not taken goes back at once."""
+        self._stopped.set()
+        with self._changed:
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        left: list[str] = []
+        while not self._ready.empty():
+            left += [message.ack_id for message in self._ready.get()]
+        self._subscription.extend(left, 0)
+
+    def _guard(self, target: object) -> None:
+        assert callable(target)
+        try:
+            target()
+        except BaseException as error:  # noqa: BLE001  (handed to the main thread, which raises it)
+            self.failure = error
+
+    def _pull(self) -> None:
+        away = 0.05
+        while not self._stopped.is_set():
+            started = time.monotonic()
+            messages = self._subscription.pull(PULL_MESSAGES, timeout=2.0)
+            if not messages:
+                # a server that is away answers at once: do not hammer it
+                if time.monotonic() - started < 0.05:
+                    self._stopped.wait(away)
+                    away = min(away * 2, 2.0)
+                continue
+            away = 0.05
+            now = time.monotonic()
+            with self._changed:
+                self._leases.update((message.ack_id, now) for message in messages)
+                self._ahead += sum(len(message.data) for message in messages)
+                self._ready.put(messages)
+                while self._ahead > MOST_AHEAD_BYTES and not self._stopped.is_set():
+                    self._changed.wait(1.0)
+
+    def _renew(self) -> None:
+        while not self._stopped.wait(10):
+            due = time.monotonic() - RENEW_SECONDS
+            with self._changed:
+                old = [ack_id for ack_id, since in self._leases.items() if since < due]
+                now = time.monotonic()
+                self._leases.update((ack_id, now) for ack_id in old)
+            self._subscription.extend(old)

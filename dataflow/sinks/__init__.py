@@ -1,0 +1,1 @@
+"""Where rows go; a sink writes each commit group once, whatever fails on the way."""

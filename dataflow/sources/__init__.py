@@ -1,0 +1,1 @@
+"""Where events come from; a source gives messages with positions and takes acknowledgements."""

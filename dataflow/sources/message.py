@@ -1,0 +1,20 @@
+"""One message of a broker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """data, attributes: as published. received: microseconds of broker publish time.
+
+    position: names the accepted message for ever: the broker's store id and the message id.
+    ack_id: what acknowledges this delivery of it.
+    """
+
+    data: bytes
+    attributes: Mapping[str, str]
+    message_id: str
+    position: str
+    received: int
+    ack_id: str
