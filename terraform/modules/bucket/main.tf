@@ -1,0 +1,51 @@
+# A private bucket under a key of ours.
+
+#checkov:skip=CKV_GCP_62:who read and wrote is in Cloud Audit Logs; access logs would need a bucket without these rules
+resource "google_storage_bucket" "bucket" {
+  project                     = var.project_id
+  name                        = var.name
+  location                    = var.region
+  storage_class               = "STANDARD"
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = false
+  labels                      = var.labels
+
+  versioning {
+    enabled = true
+  }
+
+  encryption {
+    default_kms_key_name = var.kms_key_name
+  }
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      days_since_noncurrent_time = 30
+    }
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = var.expire_days
+    content {
+      action {
+        type = "Delete"
+      }
+      condition {
+        age            = lifecycle_rule.value
+        matches_prefix = [lifecycle_rule.key]
+      }
+    }
+  }
+}
+
+resource "google_storage_bucket_iam_member" "member" {
+  for_each = var.members
+
+  bucket = google_storage_bucket.bucket.name
+  role   = each.value.role
+  member = each.value.member
+}

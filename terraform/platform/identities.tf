@@ -1,0 +1,51 @@
+# The service identities of iam/principals.json, and the one that launches jobs. None has a key file; people and CI impersonate.
+
+resource "google_service_account" "identity" {
+  for_each = module.inventory.identities
+
+  project      = var.project_id
+  account_id   = each.key
+  display_name = each.key
+  description  = each.value.purpose
+}
+
+# Starts, updates and drains Dataflow jobs and reads no data: ../ingest impersonates it.
+resource "google_service_account" "launcher" {
+  project      = var.project_id
+  account_id   = "dataflow-launcher"
+  display_name = "dataflow-launcher"
+  description  = "Launches the anonymizer's jobs; has no right on topics, datasets or keys."
+}
+
+# What iam/project.json says: who may run queries. What they may read stands in the datasets' own files.
+resource "google_project_iam_member" "declared" {
+  for_each = module.inventory.project_roles
+
+  project    = var.project_id
+  role       = each.value.role
+  member     = each.value.member
+  depends_on = [google_service_account.identity]
+}
+
+# The rights to be a Dataflow worker; its data is granted topic by topic and dataset by dataset.
+resource "google_project_iam_member" "worker" {
+  project    = var.project_id
+  role       = "roles/dataflow.worker"
+  member     = module.inventory.worker
+  depends_on = [google_service_account.identity]
+}
+
+resource "google_project_iam_member" "launcher" {
+  for_each = toset(["roles/dataflow.developer", "roles/compute.viewer"])
+
+  project = var.project_id
+  role    = each.value
+  member  = google_service_account.launcher.member
+}
+
+# Only this one worker identity may be attached to what the launcher starts.
+resource "google_service_account_iam_member" "launcher_uses_worker" {
+  service_account_id = google_service_account.identity[split("@", split(":", module.inventory.worker)[1])[0]].name
+  role               = "roles/iam.serviceAccountUser"
+  member             = google_service_account.launcher.member
+}

@@ -1,0 +1,35 @@
+variable "project_id" {
+  description = "The Google Cloud project that holds everything."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "A project id is 6 to 30 lower-case letters, digits and hyphens."
+  }
+}
+
+variable "publishers" {
+  description = "Stream -> IAM members that may publish its events, and nothing else. Nobody by default."
+  type        = map(set(string))
+  default     = {}
+
+  validation {
+    condition = alltrue([
+      for member in flatten([for members in values(var.publishers) : tolist(members)]) :
+      can(regex("^(serviceAccount|group|principal|principalSet):", member))
+    ])
+    error_message = "A publisher is serviceAccount:, group:, principal: or principalSet:, never allUsers or a single person."
+  }
+}
+
+variable "enforced_streams" {
+  description = "Streams whose events the broker refuses when they do not fit the contract; see ../adr/0001-schemas-of-topics.md."
+  type        = set(string)
+  default     = []
+}
+
+variable "key_protection" {
+  description = "Protection level of the keys: SOFTWARE or HSM."
+  type        = string
+  default     = "SOFTWARE"
+}
