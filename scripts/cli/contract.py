@@ -31,6 +31,7 @@ class Format:
 
 
 FORMATS = {
+    "dbt": Format("dataflow.schemas.dbt:files", "dbt/models/staging/sources.yml", "dbt sources that the models read"),
     "pubsub": Format(
         "dataflow.schemas.pubsub:files", "terraform/platform/schemas/*.proto", "Pub/Sub schemas that Terraform creates"
     ),
