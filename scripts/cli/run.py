@@ -1,0 +1,113 @@
+"""`noren run`: the pipeline of one stream, in this process."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dataflow import names
+from dataflow.errors import NorenError
+from dataflow.project import Project
+
+if TYPE_CHECKING:
+    from dataflow.pull.driver import Progress, PullPipeline
+
+
+@click.command(epilog="Example: noren run app_event")
+@click.argument("stream")
+@click.option("--home", type=click.Path(path_type=Path), help="Home of the running stack [.noren/local].")
+@click.option("--country-file", type=click.Path(path_type=Path), help="MaxMind-format file for the country of an IP.")
+@click.option("--json", "as_json", is_flag=True, help="Progress as a JSON line instead of a status line.")
+def run(stream: str, home: Path | None, country_file: Path | None, as_json: bool) -> None:
+    """Run the pipeline of STREAM: Pub/Sub to raw and anonymized, until Ctrl-C.
+
+    It may be killed at any moment and started again: nothing is lost and nothing is written twice.
+    """
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # scaled by process; read when polars is imported
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    project = Project.find()
+    pipeline = build(project, stream, (home or project.state / "local").resolve(), country_file)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        final = pipeline.run(stop, _report_json if as_json else _report_line())
+    finally:
+        pipeline.close()
+    if not as_json:
+        click.echo(f"\r{line(final)}, stopped", err=True)
+
+
+def build(project: Project, stream: str, home: Path, country_file: Path | None = None) -> "PullPipeline":
+    """The pull pipeline of one stream on the local stack of `home`.
+
+    Raises NorenError for an unknown stream, a wrong contract or policy, or when no stack runs in `home`.
+    """
+    from dataflow.contract import load_contracts
+    from dataflow.core import Anonymizer
+    from dataflow.countries import Countries
+    from dataflow.keys import KeyRing
+    from dataflow.policy import check_policy, load_policy
+    from dataflow.pull.driver import PullPipeline
+    from dataflow.sinks.load import LoadSink
+    from dataflow.sources.pubsub import PubSubSubscription
+    from scripts.stack import endpoints
+    from scripts.stack.pubsub import statistics
+    from scripts.stack.streams import LocalTopics
+
+    contracts = load_contracts(project.contracts)
+    if stream not in contracts:
+        raise NorenError(f"{stream} is no stream: there are contracts for {', '.join(contracts)}.")
+    policy = load_policy(project.policy)
+    check_policy(policy, contracts)
+    stack = endpoints.load(home)
+    keys = KeyRing.local(home / "keys")
+    countries = Countries(country_file) if country_file else None
+    anonymizer = Anonymizer(contracts[stream], policy, keys, countries)
+    with LocalTopics(stack.project_id, stack.pubsub) as topics:
+        topics.ensure([contracts[stream]])
+    subscription = names.subscription(stream)
+    source = PubSubSubscription(
+        stack.project_id, subscription, stack.pubsub, store=statistics(stack.pubsub)["store_id"]
+    )
+    return PullPipeline(anonymizer, source, LoadSink(stack.warehouse_client()), keys, home / "journal", subscription)
+
+
+def line(progress: "Progress") -> str:
+    """One line of progress, e.g. `app_event: 12,345 in, 12,000 raw, 200 dead, 145 duplicates, 8,000/s`."""
+    rate = progress.accounted / progress.seconds if progress.seconds else 0
+    return (
+        f"{progress.stream}: {progress.accounted:,} in, {progress.raw:,} raw, {progress.dead:,} dead, "
+        f"{progress.duplicates:,} duplicates, {rate:,.0f}/s"
+    )
+
+
+def _report_line() -> "Reporter":
+    return Reporter(sys.stderr.isatty())
+
+
+class Reporter:
+    """A status line that overwrites itself on a terminal; elsewhere a line every ten seconds, when something
+    changed."""
+
+    def __init__(self, terminal: bool) -> None:
+        self._terminal = terminal
+        self._shown = -1
+        self._next = 0.0
+
+    def __call__(self, progress: "Progress") -> None:
+        if self._terminal:
+            click.echo(f"\r\x1b[K{line(progress)}", nl=False, err=True)
+        elif progress.accounted != self._shown and progress.seconds >= self._next:
+            self._shown, self._next = progress.accounted, progress.seconds + 10
+            click.echo(line(progress), err=True)
+
+
+def _report_json(progress: "Progress") -> None:
+    click.echo(json.dumps(progress.to_dict()))

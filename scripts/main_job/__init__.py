@@ -1,0 +1,1 @@
+"""The main job of `scripts/demo`: events in, anonymized, modelled, granted, and asked for by four people."""

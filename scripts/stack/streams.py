@@ -1,0 +1,106 @@
+"""Topics and subscriptions of the local stack, one of each for every contract. In the cloud Terraform makes them."""
+
+import functools
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.pubsub_v1 import types
+
+from dataflow import names
+from dataflow.contract import Contract
+from dataflow.errors import NorenError
+
+ACK_DEADLINE_SECONDS = 600
+RETENTION_SECONDS = 7 * 24 * 3600
+
+PUBLISH_MESSAGES = 1_000
+PUBLISH_BYTES = 9_000_000
+"""Limits of one publish request: 1,000 messages and 10 MB (https://cloud.google.com/pubsub/quotas)."""
+
+_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+class LocalTopics:
+    """Makes the topics and publishes to them, by raw calls. endpoint: host:port of the stack's Pub/Sub server."""
+
+    def __init__(self, project: str, endpoint: str) -> None:
+        self._project = project
+        self._channel = grpc.insecure_channel(endpoint, options=_UNLIMITED)
+
+    def __enter__(self) -> "LocalTopics":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._channel.close()
+
+    def ensure(self, contracts: Iterable[Contract]) -> None:
+        """Make what is missing; what exists stays as it is."""
+        for contract in contracts:
+            topic = self.topic(contract.stream)
+            self._create("Publisher/CreateTopic", types.Topic.pb()(name=topic), types.Topic)
+            subscription = types.Subscription.pb()(
+                name=f"projects/{self._project}/subscriptions/{names.subscription(contract.stream)}",
+                topic=topic,
+                ack_deadline_seconds=ACK_DEADLINE_SECONDS,
+            )
+            subscription.message_retention_duration.seconds = RETENTION_SECONDS
+            self._create("Subscriber/CreateSubscription", subscription, types.Subscription)
+
+    def topic(self, stream: str) -> str:
+        return f"projects/{self._project}/topics/{names.topic(stream)}"
+
+    def publish(self, stream: str, payloads: Sequence[bytes]) -> list[str]:
+        """Publish events, in order; the ids of the accepted messages.
+
+        Raises NorenError when the server refuses a request; what was accepted before it stays.
+        """
+        call = self._call("Publisher/Publish", types.PublishRequest, types.PublishResponse)
+        ids: list[str] = []
+        for batch in _batches(payloads):
+            request = types.PublishRequest.pb()(topic=self.topic(stream))
+            for payload in batch:
+                message = request.messages.add(data=payload)
+                if not payload:
+                    message.attributes["empty"] = "true"  # Pub/Sub takes a message with data or attributes only
+            try:
+                ids.extend(call(request, timeout=60).message_ids)
+            except grpc.RpcError as error:
+                raise NorenError(f"{stream}: the Pub/Sub server refuses the events: {error.details()}.") from error
+        return ids
+
+    @functools.cache  # noqa: B019  (as long-lived as its channel)
+    def _call(self, method: str, request: Any, response: Any) -> Any:
+        return self._channel.unary_unary(
+            f"/google.pubsub.v1.{method}", request.pb().SerializeToString, response.pb().FromString
+        )
+
+    def _create(self, method: str, resource: Any, kind: Any) -> None:
+        try:
+            self._call(method, kind, kind)(resource, timeout=30)
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
+                raise NorenError(f"{resource.name}: cannot be made: {error.details()}.") from error
+
+
+def _batches(payloads: Sequence[bytes]) -> Iterable[list[bytes]]:
+    batch: list[bytes] = []
+    size = 0
+    for payload in payloads:
+        if batch and (len(batch) >= PUBLISH_MESSAGES or size + len(payload) > PUBLISH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(payload)
+        size += len(payload)
+    if batch:
+        yield batch
+
+
+def read_lines(path: Path) -> list[bytes]:
+    """The lines of an NDJSON file, without line ends. Raises NorenError when it cannot be read."""
+    try:
+        return path.read_bytes().splitlines()
+    except OSError as error:
+        raise NorenError(f"{os.fspath(path)}: cannot be read: {error.strerror}.") from error
