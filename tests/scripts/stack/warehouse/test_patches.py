@@ -1,0 +1,303 @@
+"""Each patch beside what fails without it: the same call on an emulator with all patches and on a bare one."""
+
+import collections
+import concurrent.futures
+import datetime
+import io
+import os
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from google.api_core.exceptions import BadRequest, Conflict, GoogleAPICallError
+from google.cloud import bigquery
+from google.cloud.bigquery_storage_v1 import types
+
+from dataflow.errors import NorenError
+from scripts.stack.endpoints import Endpoints
+
+PATCHES = (
+    "secret",
+    "quiet_logs",
+    "unfinished_jobs",
+    "single_submission",
+    "upload_files",
+    "ctas_destination",
+    "set_struct",
+    "materialized_view",
+)
+ENDLESS = (
+    "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 1000000)) a, UNNEST(GENERATE_ARRAY(1, 1000000)) b WHERE a*b = 7"
+)
+PARQUET = bigquery.LoadJobConfig(source_format="PARQUET", write_disposition="WRITE_APPEND")
+ROWS = pa.table({"id": [1, 2, 3], "tags": [["a"], [], ["b", "c"]], "at": [{"lat": 35.6}, {"lat": 35.7}, None]})
+
+
+def parquet(table: pa.Table) -> io.BytesIO:
+    file = io.BytesIO()
+    pq.write_table(table, file)
+    file.seek(0)
+    return file
+
+
+def load(client: bigquery.Client, job_id: str, table: str = "d.loaded") -> Any:
+    return client.load_table_from_file(parquet(ROWS), table, job_id=job_id, job_config=PARQUET)
+
+
+class Emulator:
+    """An emulator that was killed once in mid-job and mid-upload, and started again."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self.endpoints, self.client = endpoints, endpoints.warehouse_client()
+
+    @property
+    def uploads(self) -> list[Path]:
+        return list((self.endpoints.home.data("warehouse") / "uploads").iterdir())
+
+    def log(self) -> str:
+        return self.endpoints.home.log("warehouse").read_text()
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        return [dict(row) for row in self.client.query_and_wait(sql)]
+
+
+def start_twice(launch: Any, home: Path, *without: str) -> Iterator[Emulator]:
+    with launch(home, *without).running() as endpoints:
+        client = endpoints.warehouse_client()
+        client.create_dataset("d")
+        load(client, "load-before-the-kill").result()
+        client.query(ENDLESS, job_id="running-at-the-kill", job_retry=None)
+        upload = f"{endpoints.warehouse}/upload/bigquery/v2/projects/noren-test/jobs?uploadType=resumable"
+        client._http.post(upload, json={"configuration": {"load": {}}}).raise_for_status()
+        os.kill(endpoints["warehouse"].pid, signal.SIGKILL)
+    with launch(home, *without).running() as endpoints:
+        yield Emulator(endpoints)
+
+
+@pytest.fixture(scope="module")
+def patched(launch: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    yield from start_twice(launch, tmp_path_factory.mktemp("patched"))
+
+
+@pytest.fixture(scope="module")
+def bare(launch: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    yield from start_twice(launch, tmp_path_factory.mktemp("bare"), *PATCHES)
+
+
+def test_start_up_without(launch: Any, tmp_path: Path) -> None:
+    with (
+        pytest.raises(NorenError, match=r"warehouse did not start: .*TimeZone"),
+        launch(tmp_path, "start_up").running(),
+    ):
+        pass
+
+
+def status_without_secret(emulator: Emulator, path: str) -> int:
+    try:
+        with urllib.request.urlopen(emulator.endpoints.warehouse + path, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+DATASETS = "/bigquery/v2/projects/noren-test/datasets"
+
+
+def test_secret(patched: Emulator) -> None:
+    assert [status_without_secret(patched, path) for path in (DATASETS, "/", "/docs", "/discovery/v1/apis")] == [
+        401
+    ] * 4
+    assert [dataset.dataset_id for dataset in patched.client.list_datasets()] == ["d"]
+
+
+def test_secret_without(bare: Emulator) -> None:
+    assert status_without_secret(bare, DATASETS) == 200
+
+
+def read_session(emulator: Emulator, metadata: list[tuple[str, str]]) -> str:
+    """The Storage API's answer: the session's data format, or the status code's name."""
+    request = types.CreateReadSessionRequest(
+        parent="projects/noren-test",
+        read_session={"table": "projects/noren-test/datasets/d/tables/loaded", "data_format": "ARROW"},
+    )
+    with grpc.insecure_channel(emulator.endpoints.warehouse_grpc) as channel:
+        call = channel.unary_unary(
+            "/google.cloud.bigquery.storage.v1.BigQueryRead/CreateReadSession",
+            types.CreateReadSessionRequest.serialize,
+            types.ReadSession.deserialize,
+        )
+        try:
+            return str(call(request, metadata=metadata, timeout=10).data_format.name)
+        except grpc.RpcError as error:
+            return str(error.code().name)
+
+
+def test_secret_storage_api(patched: Emulator) -> None:
+    assert read_session(patched, []) == "UNAUTHENTICATED"
+    assert read_session(patched, [("x-noren-stack", "wrong")]) == "UNAUTHENTICATED"
+    assert read_session(patched, [("x-noren-stack", patched.endpoints.secret)]) == "ARROW"
+
+
+def test_secret_storage_api_without(bare: Emulator) -> None:
+    assert read_session(bare, []) == "ARROW"
+
+
+def provoke(emulator: Emulator) -> str:
+    """Make the emulator stumble over a personal value, inside and in SQL; the log after it."""
+    job = emulator.client.query("SELECT 1", job_id="read-badly")
+    job.result()
+    with pytest.raises(GoogleAPICallError):
+        emulator.client._connection.api_request(
+            "GET", "/projects/noren-test/queries/read-badly", query_params={"pageToken": "taro@example.com"}
+        )
+    with pytest.raises(GoogleAPICallError):
+        emulator.rows("ALTER PROJECT `taro@example.com` SET x")
+    return emulator.log()
+
+
+def test_quiet_logs(patched: Emulator) -> None:
+    log = provoke(patched)
+    assert "internal error ValueError at " in log
+    assert "taro" not in log
+
+
+def test_quiet_logs_without(bare: Emulator) -> None:
+    log = provoke(bare)
+    assert "invalid literal for int() with base 10: 'taro@example.com'" in log
+    assert "ALTER PROJECT `taro@example.com`" in log
+
+
+def test_unfinished_jobs(patched: Emulator) -> None:
+    job = patched.client.get_job("running-at-the-kill")
+    assert (job.state, job.error_result["reason"]) == ("DONE", "stopped")
+    assert "stopped while the job was running" in job.error_result["message"]
+
+
+def test_unfinished_jobs_without(bare: Emulator) -> None:
+    assert bare.client.get_job("running-at-the-kill").state == "RUNNING"
+
+
+def submit_at_once(emulator: Emulator, job_id: str) -> collections.Counter[str]:
+    """Submit one job six times at once; how many got which answer."""
+
+    def submit(_: int) -> str:
+        sql = "INSERT INTO d.inserted VALUES (1)"
+        try:
+            emulator.client.query(sql, job_id=job_id, retry=None, job_retry=None).result()
+        except GoogleAPICallError as error:
+            return type(error).__name__
+        return "accepted"
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        return collections.Counter(pool.map(submit, range(6)))
+
+
+ONCE = {"accepted": 1, "Conflict": 5}
+
+
+def test_single_submission(patched: Emulator) -> None:
+    patched.rows("CREATE TABLE d.inserted (id INT64)")
+    assert [submit_at_once(patched, f"once-{round_}") for round_ in range(3)] == [ONCE, ONCE, ONCE]
+    assert patched.rows("SELECT COUNT(*) AS n FROM d.inserted") == [{"n": 3}]
+
+
+def test_single_submission_without(bare: Emulator) -> None:
+    bare.rows("CREATE TABLE d.inserted (id INT64)")
+    assert any(submit_at_once(bare, f"once-{round_}") != ONCE for round_ in range(10))
+
+
+def test_upload_files_after_a_kill_and_after_a_conflict(patched: Emulator) -> None:
+    assert patched.uploads == []
+    load(patched.client, "load-once").result()
+    with pytest.raises(Conflict):
+        load(patched.client, "load-once")
+    assert patched.uploads == []
+
+
+def test_upload_files_without(bare: Emulator) -> None:
+    assert len(bare.uploads) == 1
+    load(bare.client, "load-once").result()
+    with pytest.raises(Conflict):
+        load(bare.client, "load-once")
+    assert len(bare.uploads) == 2
+
+
+def test_load_job_with_a_fixed_id_is_done_once_across_a_kill(patched: Emulator) -> None:
+    with pytest.raises(Conflict):
+        load(patched.client, "load-before-the-kill")
+    job = patched.client.get_job("load-before-the-kill")
+    assert (job.state, job.error_result, job.output_rows) == ("DONE", None, 3)
+
+
+def test_load_job_keeps_nested_and_repeated_values(patched: Emulator) -> None:
+    load(patched.client, "nested", "d.nested").result()
+    assert patched.rows("SELECT id, tags, at FROM d.nested ORDER BY id") == [
+        {"id": 1, "tags": ["a"], "at": {"lat": 35.6}},
+        {"id": 2, "tags": [], "at": {"lat": 35.7}},
+        {"id": 3, "tags": ["b", "c"], "at": None},
+    ]
+
+
+def create_as_select(emulator: Emulator) -> bigquery.QueryJob:
+    job = emulator.client.query("CREATE OR REPLACE TABLE d.made AS SELECT x FROM UNNEST([1, 2]) x")
+    assert list(job.result()) == []
+    return job
+
+
+def test_ctas_destination(patched: Emulator) -> None:
+    assert str(create_as_select(patched).destination) == "noren-test.d.made"
+    assert patched.rows("SELECT x FROM d.made ORDER BY x") == [{"x": 1}, {"x": 2}]
+
+
+def test_ctas_destination_without(bare: Emulator) -> None:
+    assert create_as_select(bare).destination is None
+
+
+SET_STRUCT = """
+    DECLARE lowest, highest INT64; DECLARE days ARRAY<DATE>;
+    SET (lowest, highest) = (SELECT AS STRUCT MIN(x), MAX(x) FROM UNNEST([3, 1, 2]) x);
+    SET (days) = (SELECT AS STRUCT ARRAY_AGG(DISTINCT d) FROM UNNEST([DATE '2026-01-02']) d);
+    SELECT lowest, highest, days
+"""
+
+
+def test_set_struct(patched: Emulator) -> None:
+    assert patched.rows(SET_STRUCT) == [{"lowest": 1, "highest": 3, "days": [datetime.date(2026, 1, 2)]}]
+
+
+def test_set_struct_refuses_another_number_of_fields(patched: Emulator) -> None:
+    with pytest.raises(BadRequest, match=r"variables \(2\) and of struct fields \(1\)"):
+        patched.rows("DECLARE a, b INT64; SET (a, b) = (SELECT AS STRUCT 1); SELECT a")
+
+
+def test_set_struct_without(bare: Emulator) -> None:
+    with pytest.raises(BadRequest, match="Unimplemented type for cast"):
+        bare.rows(SET_STRUCT)
+
+
+def refresh(emulator: Emulator, options: str) -> tuple[Any, Any]:
+    emulator.rows("CREATE OR REPLACE TABLE d.base AS SELECT 1 AS x")
+    emulator.rows(f"CREATE MATERIALIZED VIEW d.seen {options} AS SELECT x, COUNT(*) AS n FROM d.base GROUP BY x")
+    table = emulator.client.get_table("d.seen")
+    return table.mview_enable_refresh, table.mview_refresh_interval
+
+
+def test_materialized_view(patched: Emulator) -> None:
+    assert refresh(patched, "") == (True, datetime.timedelta(minutes=30))
+    patched.rows("ALTER MATERIALIZED VIEW d.seen SET OPTIONS (enable_refresh = false, refresh_interval_minutes = 90)")
+    table = patched.client.get_table("d.seen")
+    assert (table.mview_enable_refresh, table.mview_refresh_interval) == (False, datetime.timedelta(minutes=90))
+    assert patched.rows("SELECT x, n FROM d.seen") == [{"x": 1, "n": 1}]
+
+
+def test_materialized_view_without(bare: Emulator) -> None:
+    assert refresh(bare, "OPTIONS (refresh_interval_minutes = 60)") == (None, None)
+    with pytest.raises(BadRequest, match=r"(?i)unexpected materialized"):
+        bare.rows("ALTER MATERIALIZED VIEW d.seen SET OPTIONS (enable_refresh = false)")
