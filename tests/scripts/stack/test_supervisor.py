@@ -92,19 +92,19 @@ def test_later_services_are_told_where_the_earlier_ones_will_be(tmp_path: Path) 
 
 def test_a_service_that_dies_at_start_is_one_sentence_with_its_last_words(tmp_path: Path) -> None:
     broken = stack(tmp_path, fake("one"), fake("two", "--misbehave", "die-at-start"))
-    with pytest.raises(NorenError, match=r"^two did not start: no such table: secrets \(exit code 1, log .*two\.log\)"):
-        with broken.running():
-            pass
+    expected = r"^two did not start: no such table: secrets \(exit code 1, log .*two\.log\)"
+    with pytest.raises(NorenError, match=expected), broken.running():
+        pass
     assert not (tmp_path / "stack.json").exists()
     assert broken.processes == {}
 
 
 def test_a_service_that_dies_later_ends_the_wait(tmp_path: Path) -> None:
-    with pytest.raises(NorenError, match=r"^one stopped by itself: .* \(exit code 3, log "):
-        with (running_stack := stack(tmp_path)).running() as running:
-            with pytest.raises((urllib.error.URLError, ConnectionError)):
-                urllib.request.urlopen(running["one"].address + "/die", timeout=5)
-            running_stack.wait()
+    with (watched := stack(tmp_path)).running() as running:
+        with pytest.raises((urllib.error.URLError, ConnectionError)):
+            urllib.request.urlopen(running["one"].address + "/die", timeout=5)
+        with pytest.raises(NorenError, match=r"^one stopped by itself: .* \(exit code 3, log "):
+            watched.wait()
 
 
 def test_a_second_stack_in_the_same_home_is_told_where_the_first_is(tmp_path: Path) -> None:

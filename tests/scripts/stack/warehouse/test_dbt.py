@@ -23,7 +23,7 @@ for command in (["build", "--vars", "{hours: 48}"], ["build", "--vars", "{hours:
 
 @pytest.fixture(scope="module")
 def built(launch: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The emulator and dbt's target directory after both builds. Without `secret`: here dbt has no gateway before it."""
+    """The emulator and dbt's target directory after both builds. Without `secret`: no gateway stands before it here."""
     home, target = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("target")
     with launch(home, "secret").running() as endpoints:
         paths = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target)]

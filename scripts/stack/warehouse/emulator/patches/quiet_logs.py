@@ -1,7 +1,8 @@
 """No value of a row reaches the log.
 
 Without it an internal error of the emulator is logged with DuckDB's message, which quotes the value that it could not
-convert, and with the statement. With it the log has the error's type and the place in the code, no message.
+convert, and sqlglot logs each statement that it cannot parse, with its literals. With it the log has an error's type
+and the place in the code, no message, and nothing of sqlglot's.
 """
 
 import argparse
@@ -28,3 +29,4 @@ def apply(options: argparse.Namespace) -> None:  # noqa: ARG001 - every patch is
     handler: logging.StreamHandler[Any] = logging.StreamHandler(sys.stderr)
     handler.setFormatter(WithoutMessages())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("sqlglot").disabled = True
