@@ -12,11 +12,13 @@ from dataflow.errors import NorenError
 
 VERBS = {
     "acl": ("scripts.cli.acl:acl", "Apply the access files of iam/ to the datasets."),
+    "build": ("scripts.cli.build:build_command", "Build the dbt models."),
     "contract": ("scripts.cli.contract:contract", "Render the files that are made from the contracts."),
     "demo": ("scripts.cli.demo:demo", "Run the main job end to end on a stack of its own."),
     "down": ("scripts.cli.down:down", "Stop the local stack."),
     "query": ("scripts.cli.query:query", "Ask BigQuery as one of the people in iam/groups.json."),
     "status": ("scripts.cli.status:status", "Show what of the local stack is running, and where."),
+    "token": ("scripts.cli.token:token", "Print a caller token of the local stack."),
     "up": ("scripts.cli.up:up", "Start the local stack."),
 }
 """verb -> (module:command, one line of help)"""

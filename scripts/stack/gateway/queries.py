@@ -1,0 +1,118 @@
+"""May the caller run this query, load or copy job?"""
+
+from collections.abc import Callable
+from typing import Any
+
+from iam.engine import Right, TableName
+from iam.references import UnreadableSQLError, is_metadata
+from scripts.stack.gateway import errors, resources
+from scripts.stack.gateway.guard import Guard
+from scripts.stack.gateway.resources import Json
+from scripts.stack.gateway.statements import Demands, demands
+
+type DryRun = Callable[[Json], list[TableName]]
+"""Runs a query configuration dry and names the tables that it references; raises RefusedError with the emulator's
+error."""
+
+
+class Queries:
+    """Checks job configurations for one caller.
+
+    dry_run: asks the emulator which tables a query touches, as a second opinion.
+    """
+
+    def __init__(self, guard: Guard, project: str, caller: str, dry_run: DryRun) -> None:
+        self.guard, self.project, self.caller, self.dry_run = guard, project, caller, dry_run
+
+    def configuration(self, given: Any) -> Json:
+        """A checked job configuration, rebuilt from what is understood. Raises RefusedError."""
+        self.guard.need_project(self.caller, Right.RUN_JOBS)
+        kinds = ("query", "load", "copy")
+        said = resources.only(given, (*kinds, *resources.JOB_KEYS), "A job configuration", ("jobType",))
+        present = [kind for kind in kinds if kind in said]
+        if len(present) != 1:
+            raise errors.invalid("A job configuration needs exactly one of query, load or copy.")
+        check = {"query": self.query, "load": self.load, "copy": self.copy}[present[0]]
+        return {**said, present[0]: check(said[present[0]])}
+
+    def query(self, given: Any) -> Json:
+        refuse_sessions(given)
+        ignored = (*resources.IGNORED_QUERY_KEYS, "createSession", "connectionProperties")
+        said = resources.only(given, resources.QUERY_KEYS, "A query", ignored)
+        if said.get("useLegacySql") is True:
+            raise errors.not_served("Legacy SQL")
+        if not isinstance(said.get("query"), str):
+            raise errors.invalid("A query job needs a query.")
+        wanted = self.statements(said)
+        if "destinationTable" in said:
+            if not wanted.select:
+                raise errors.invalid("A destination table is for a SELECT.")
+            self.destination(said["destinationTable"])
+        return said
+
+    def statements(self, query: Json) -> Demands:
+        """What a script needs, granted. Raises RefusedError for the first thing that is not.
+
+        query: has the script in `query`, and in `defaultDataset` what completes its names.
+        """
+        default = resources.default_dataset(query.get("defaultDataset"), self.project)
+        try:
+            wanted = demands(str(query["query"]), self.project, default)
+        except UnreadableSQLError as error:
+            if error.syntax:
+                raise errors.invalid(str(error), "invalidQuery") from None
+            raise errors.denied(str(error)) from None
+        # Before reads: INSERT into a table of somebody else is a matter of writing.
+        for table in sorted(wanted.writes):
+            self.guard.need_table(self.caller, Right.WRITE, table)
+        for project, dataset in sorted(wanted.creates | wanted.drops):
+            if project != self.project:
+                raise errors.no_dataset(project, dataset, Right.OWN)
+        for _, dataset in sorted(wanted.drops):
+            self.guard.need_dataset(self.caller, Right.OWN, dataset)
+        if wanted.creates:
+            self.guard.need_project(self.caller, Right.CREATE_DATASETS)
+        self.guard.need_read(self.caller, wanted.reads)
+        if wanted.statements == 1 and not wanted.creates and not wanted.drops and not wanted.scripted:
+            self.second_opinion(query, wanted)
+        return wanted
+
+    def second_opinion(self, query: Json, wanted: Demands) -> None:
+        """The emulator's own list of touched tables holds nothing that was not seen here, or the caller may read it
+        too."""
+        asked = {
+            key: query[key] for key in ("query", "defaultDataset", "parameterMode", "queryParameters") if key in query
+        }
+        found = self.dry_run({**asked, "useLegacySql": False})
+        unseen = {table for table in found if table not in wanted.reads and table not in wanted.writes}
+        self.guard.need_read(self.caller, {table for table in unseen if not is_metadata(table)})
+
+    def destination(self, reference: Any) -> None:
+        table = resources.table_name(reference, self.project, resources.DESTINATION_ID)
+        self.guard.need_table(self.caller, Right.WRITE, table)
+
+    def load(self, given: Any) -> Json:
+        if isinstance(given, dict) and (given.get("sourceUris") or given.get("sourceUri")):
+            raise errors.not_served("Loading from Cloud Storage")
+        said = resources.only(
+            given, resources.LOAD_KEYS, "A load job", ("sourceUris", "preserveAsciiControlCharacters")
+        )
+        self.destination(said.get("destinationTable"))
+        return said
+
+    def copy(self, given: Any) -> Json:
+        if isinstance(given, dict) and given.get("operationType") not in (None, "COPY", "OPERATION_TYPE_UNSPECIFIED"):
+            raise errors.not_served("A copy job of this operation type")
+        said = resources.only(given, resources.COPY_KEYS, "A copy job", ("operationType",))
+        sources = [*said.get("sourceTables", []), *([said["sourceTable"]] if "sourceTable" in said else [])]
+        if not sources:
+            raise errors.invalid("A copy job needs a source table.")
+        self.destination(said.get("destinationTable"))
+        self.guard.need_read(self.caller, {resources.table_name(source, self.project) for source in sources})
+        return said
+
+
+def refuse_sessions(given: Any) -> None:
+    """Sessions keep temporary tables and variables between jobs; none is served."""
+    if isinstance(given, dict) and (given.get("createSession") or given.get("connectionProperties")):
+        raise errors.not_served("A session")

@@ -1,0 +1,140 @@
+"""tables.*, tabledata.* and row access policies of the API."""
+
+from typing import Any
+
+import httpx
+
+from iam.engine import Right, TableName
+from iam.references import UnreadableSQLError, parse, tables, view_sources
+from scripts.stack.gateway import errors, resources
+from scripts.stack.gateway.core import Call, Core, dataset_path, table_path
+from scripts.stack.gateway.resources import RESULTS, Json
+
+PAGE = ("maxResults", "pageToken")
+
+
+def listing(core: Core, call: Call) -> httpx.Response:
+    core.guard.need_dataset(call.caller, Right.METADATA, call.dataset)
+    where = f"{dataset_path(core.project, call.dataset)}/tables"
+    return core.upstream.send("GET", where, call.caller, params=call.only(*PAGE))
+
+
+def get(core: Core, call: Call) -> httpx.Response:
+    _need(core, call, Right.METADATA)
+    return core.upstream.send("GET", table_path(call.table), call.caller, params=call.only("selectedFields", "view"))
+
+
+def insert(core: Core, call: Call) -> httpx.Response:
+    body = call.body
+    reference = body.get("tableReference") if isinstance(body, dict) else None
+    name = TableName(core.project, call.dataset, str((reference or {}).get("tableId", "")))
+    core.guard.need_table(call.caller, Right.WRITE, name)
+    checked = resources.table_resource(body, name)
+    resources.table_name(checked["tableReference"], core.project)
+    if "materializedView" in checked:
+        raise errors.not_served("A materialized view that is not made by CREATE MATERIALIZED VIEW")
+    if "view" in checked:
+        checked["view"] = _view(core, call, checked["view"])
+    where = f"{dataset_path(core.project, call.dataset)}/tables"
+    return core.changed(core.upstream.send("POST", where, call.caller, body=checked))
+
+
+def patch(core: Core, call: Call) -> httpx.Response:
+    return _change(core, call, "PATCH")
+
+
+def update(core: Core, call: Call) -> httpx.Response:
+    return _change(core, call, "PUT")
+
+
+def delete(core: Core, call: Call) -> httpx.Response:
+    core.guard.need_table(call.caller, Right.WRITE, call.table)
+    return core.changed(core.upstream.send("DELETE", table_path(call.table), call.caller))
+
+
+def rows(core: Core, call: Call) -> httpx.Response:
+    """tabledata.list: of tables alone, and only where no row access policy would be passed by."""
+    _need(core, call, Right.READ)
+    if call.dataset != RESULTS:
+        resource = core.guard.catalogue.table(call.table)
+        if resource is not None and resource.get("type") != "TABLE":
+            raise errors.invalid(f"Cannot list a table of type {resource.get('type')}.")
+        if _policies(core, call):
+            raise errors.no_table(call.table, Right.READ)
+    known = (*PAGE, "startIndex", "selectedFields", "formatOptions.useInt64Timestamp")
+    return core.upstream.send("GET", f"{table_path(call.table)}/data", call.caller, params=call.only(*known))
+
+
+def insert_rows(core: Core, call: Call) -> httpx.Response:
+    core.guard.need_table(call.caller, Right.WRITE, call.table)
+    known = ("kind", "rows", "skipInvalidRows", "ignoreUnknownValues", "traceId")
+    body = resources.only(call.body, known, "An insertAll request")
+    return core.upstream.send("POST", f"{table_path(call.table)}/insertAll", call.caller, body=body)
+
+
+def policies(core: Core, call: Call) -> httpx.Response:
+    core.guard.need_table(call.caller, Right.OWN, call.table)
+    return core.upstream.send("GET", f"{table_path(call.table)}/rowAccessPolicies", call.caller)
+
+
+def insert_policy(core: Core, call: Call) -> httpx.Response:
+    core.guard.need_table(call.caller, Right.OWN, call.table)
+    known = ("rowAccessPolicyReference", "filterPredicate", "grantees")
+    body = resources.only(call.body, known, "A row access policy")
+    try:
+        [tree] = parse(f"SELECT {body.get('filterPredicate', '')}")
+        if list(tables(tree, core.project, None)):
+            raise errors.not_served("A filter with a subquery")
+    except (UnreadableSQLError, ValueError):
+        raise errors.denied("The filter of the row access policy is not understood here.") from None
+    return core.upstream.send("POST", f"{table_path(call.table)}/rowAccessPolicies", call.caller, body=body)
+
+
+def _policies(core: Core, call: Call) -> bool:
+    response = core.upstream.send("GET", f"{table_path(call.table)}/rowAccessPolicies", call.caller)
+    if response.status_code == 404:
+        return False
+    response.raise_for_status()
+    return bool(response.json().get("rowAccessPolicies"))
+
+
+def _need(core: Core, call: Call, right: Right) -> None:
+    """The right on the table of the path; an anonymous result belongs to whose job it is."""
+    if call.dataset != RESULTS:
+        core.guard.need_table(call.caller, right, call.table)
+    elif not core.owners.owns(call.caller, call.table.table):
+        raise errors.no_table(call.table, right)
+
+
+def _change(core: Core, call: Call, method: str) -> httpx.Response:
+    core.guard.need_table(call.caller, Right.WRITE, call.table)
+    body = resources.table_resource(call.body, call.table)
+    for key in ("view", "materializedView"):
+        if key in body:
+            body[key] = _unchanged(core, call.table, key, body[key])
+    return core.changed(
+        core.upstream.send(method, table_path(call.table), call.caller, body=body, headers=call.condition)
+    )
+
+
+def _view(core: Core, call: Call, given: Any) -> Json:
+    """A view's definition: who makes the view may read everything that it reads."""
+    view = resources.only(given, resources.VIEW_KEYS, "A view")
+    if view.get("useLegacySql") is True:
+        raise errors.not_served("Legacy SQL")
+    try:
+        sources = view_sources(str(view.get("query", "")), core.project)
+    except UnreadableSQLError as error:
+        raise errors.denied(str(error)) from None
+    core.guard.need_read(call.caller, sources)
+    return {**view, "useLegacySql": False}
+
+
+def _unchanged(core: Core, table: TableName, key: str, given: Any) -> Json:
+    """The emulator would record another definition, but go on to run the one it has: what it records decides here."""
+    core.guard.catalogue.forget()
+    present = (core.guard.catalogue.table(table) or {}).get(key)
+    query = given.get("query") if isinstance(given, dict) else None
+    if not isinstance(present, dict) or query not in (None, present.get("query")):
+        raise errors.not_served("Changing a view's definition other than by CREATE OR REPLACE VIEW")
+    return present
