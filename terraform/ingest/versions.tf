@@ -24,11 +24,6 @@ provider "google" {
   default_labels = local.labels
 }
 
-provider "google-beta" {
-  project        = var.project_id
-  default_labels = local.labels
-}
-
 # Jobs are launched as the identity that may launch and nothing else; whoever applies needs roles/iam.serviceAccountTokenCreator on it.
 provider "google-beta" {
   alias                       = "launcher"

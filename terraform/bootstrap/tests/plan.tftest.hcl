@@ -13,20 +13,11 @@ variables {
   operators  = ["group:operators@example.com"]
 }
 
-run "state_has_a_bucket" {
+run "plan" {
   command = plan
 
   assert {
     condition     = output.bucket == "noren-test-noren-state"
     error_message = "The bucket is named for the project."
-  }
-}
-
-run "an_operator_is_never_everybody" {
-  command         = plan
-  expect_failures = [var.operators]
-
-  variables {
-    operators = ["allAuthenticatedUsers"]
   }
 }

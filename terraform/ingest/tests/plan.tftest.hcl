@@ -2,8 +2,6 @@
 
 mock_provider "google" {}
 
-mock_provider "google-beta" {}
-
 mock_provider "google-beta" {
   alias = "launcher"
 }
@@ -69,14 +67,5 @@ run "no_job_without_a_release" {
   assert {
     condition     = length(google_dataflow_flex_template_job.anonymizer) == 0
     error_message = "Network, buckets and registry come first; jobs when there is an image."
-  }
-}
-
-run "a_moving_tag_is_no_release" {
-  command         = plan
-  expect_failures = [var.release]
-
-  variables {
-    release = "latest"
   }
 }

@@ -28,7 +28,7 @@ locals {
     jsondecode(replace(file("${local.root}/iam/datasets/${file}"), "$${project}", var.project_id))
   }
   principals    = jsondecode(replace(file("${local.root}/iam/principals.json"), "$${project}", var.project_id))
-  project_roles = jsondecode(replace(file("${local.root}/iam/project.json"), "$${project}", var.project_id))
+  project_roles = jsondecode(replace(try(file("${local.root}/iam/project.json"), "[]"), "$${project}", var.project_id))
 
   # A dataset is <layer>__<domain>; dead_letter and operations have no domain.
   layer = { for dataset in keys(local.access) : dataset => split("__", dataset)[0] }
@@ -55,18 +55,21 @@ locals {
     for principal in local.principals : split("@", principal.email)[0] => {
       email   = principal.email
       purpose = principal.purpose
-    } if try(principal.active, true)
+    } if principal.active && endswith(principal.email, "@${var.project_id}.iam.gserviceaccount.com")
   }
 
-  member_kinds = { userByEmail = "user", groupByEmail = "group" }
-  roles = flatten([
-    for entry in local.project_roles : [
-      for key, kind in local.member_kinds : {
-        role   = entry.role
-        member = "${endswith(entry[key], ".gserviceaccount.com") ? "serviceAccount" : kind}:${entry[key]}"
-      } if can(entry[key])
-    ]
-  ])
+  # An access entry names its member by a key for each kind; an entry with any other key is refused in outputs.tf.
+  roles = [
+    for entry in local.project_roles : {
+      role = entry.role
+      member = (
+        can(entry.groupByEmail) ? "group:${entry.groupByEmail}" :
+        endswith(entry.userByEmail, ".gserviceaccount.com") ? "serviceAccount:${entry.userByEmail}" :
+        "user:${entry.userByEmail}"
+      )
+    } if contains(local.grants, join(" ", keys(entry)))
+  ]
+  grants = ["groupByEmail role", "role userByEmail"]
 
   locations = distinct([for dataset in values(local.datasets) : dataset.location])
 }

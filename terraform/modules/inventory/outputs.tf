@@ -39,7 +39,7 @@ output "project_roles" {
 
   precondition {
     condition     = length(local.roles) == length(local.project_roles)
-    error_message = "Every entry of iam/project.json needs exactly one of groupByEmail and userByEmail."
+    error_message = "An entry of iam/project.json has role and one of groupByEmail and userByEmail; nothing else is understood here."
   }
 }
 

@@ -38,7 +38,7 @@ variables {
   pubsub_agent = "serviceAccount:service-1@gcp-sa-pubsub.iam.gserviceaccount.com"
 }
 
-run "messages_rest_under_our_key_in_our_region" {
+run "plan" {
   command = plan
 
   assert {
