@@ -1,0 +1,454 @@
+"""The delivery state of one subscription: what waits, what is leased to whom, what comes back when.
+
+A message waits in `ready`, is leased to a consumer under an acknowledgment id until a deadline, and leaves the backlog
+by an acknowledgment. A lease that is given up (deadline 0) or runs out is a failed delivery: the message waits again,
+at once or after the retry policy's backoff, or is exhausted where a dead-letter policy sets a limit.
+
+Messages with an ordering key go through a lane of their key. A lane gives out a run of messages in order and no more
+until that run is acknowledged. When one fails, it and everything after it comes back, acknowledged or not, as Google's
+service does: so an acknowledgment counts only once everything before it in its lane is acknowledged.
+https://cloud.google.com/pubsub/docs/ordering
+
+Times are seconds of the event loop's clock, except publish times: nanoseconds since 1970.
+"""
+
+import asyncio
+import heapq
+import itertools
+import re
+import secrets
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+from .message import Message, varint
+
+_ACK_ID = re.compile(r"([0-9a-f]+)-([0-9a-f]+)-([0-9]+)-[0-9a-f]+")
+_NUMBER: Callable[["Entry"], int] = attrgetter("message.number")
+
+
+class AckIdError(ValueError):
+    """An acknowledgment id that this subscription never gave out."""
+
+
+class Entry:
+    """A message in a subscription's backlog. ack_id is None while it is not leased.
+
+    failures: deliveries that were given up or ran out. leases: deliveries of this process, part of the next ack id.
+    acked: acknowledged, but something before it in its lane is not.
+    """
+
+    __slots__ = ("ack_id", "acked", "deadline", "failures", "holder", "lane", "leases", "message")
+
+    def __init__(self, message: Message, lane: "Lane | None" = None) -> None:
+        self.message = message
+        self.lane = lane
+        self.failures = 0
+        self.leases = 0
+        self.ack_id: str | None = None
+        self.deadline = 0.0
+        self.holder: Holder | None = None
+        self.acked = False
+
+
+class Lane:
+    """The messages of one ordering key: `out` is the run given out, in order; `waiting` comes after it."""
+
+    __slots__ = ("blocked_until", "key", "out", "queued", "waiting")
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.waiting: deque[Entry] = deque()
+        self.out: dict[int, Entry] = {}
+        self.queued = False
+        self.blocked_until = 0.0
+
+
+@dataclass(slots=True)
+class Holder:
+    """A streaming pull's flow control: what it holds, and the most it may hold (0 or less: no limit)."""
+
+    max_messages: int = 0
+    max_bytes: int = 0
+    messages: int = 0
+    bytes: int = 0
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def full(self) -> bool:
+        return 0 < self.max_messages <= self.messages or 0 < self.max_bytes <= self.bytes
+
+
+@dataclass(slots=True)
+class Rules:
+    """The settings of a subscription that delivery follows. Times in seconds.
+
+    max_attempts: deliveries before a message is exhausted; 0 means never. backoff: shortest and longest, or None.
+    """
+
+    ack_deadline: float = 10.0
+    ordered: bool = False
+    exactly_once: bool = False
+    max_attempts: int = 0
+    backoff: tuple[float, float] | None = None
+
+
+class Delivery:
+    """See the module. Not thread-safe: everything runs on one event loop.
+
+    failed: called with the entries whose deadline has passed; the owner logs them and forwards what is exhausted.
+    """
+
+    def __init__(self, serial: int, failed: Callable[[list[Entry]], None]) -> None:
+        self.rules = Rules()
+        self.serial = serial
+        self.seeks = 0
+        self.backlog: dict[int, Entry] = {}
+        self.leases: dict[str, Entry] = {}
+        self.consumers: set[asyncio.Event] = set()
+        self._failed = failed
+        self._ready: deque[Entry | Lane] = deque()
+        self._lanes: dict[str, Lane] = {}
+        self._expiring: list[tuple[float, int, list[Entry]]] = []
+        self._delayed: list[tuple[float, int, Entry | Lane]] = []
+        self._order = itertools.count()
+        self._nonce = secrets.token_hex(2)
+        self._timer: asyncio.TimerHandle | None = None
+
+    # --- into the backlog
+
+    def offer(self, messages: Iterable[Message]) -> None:
+        """Take messages into the backlog, in the order of their numbers."""
+        backlog, ready, ordered = self.backlog, self._ready, self.rules.ordered
+        for message in messages:
+            if ordered and message.key:
+                lane = self._lane(message.key)
+                entry = Entry(message, lane)
+                lane.waiting.append(entry)
+                self._queue_lane(lane)
+            else:
+                entry = Entry(message)
+                ready.append(entry)
+            backlog[message.number] = entry
+        self.wake()
+
+    def reset(self, messages: Iterable[Message]) -> None:
+        """Replace the backlog; every lease ends and the ack ids given out so far are void."""
+        for entry in self.leases.values():
+            self._let_go(entry)
+            entry.ack_id = None
+        self.leases.clear()
+        self.backlog.clear()
+        self._ready.clear()
+        self._lanes.clear()
+        self._delayed.clear()
+        self._expiring.clear()
+        self.seeks += 1
+        self.offer(messages)
+
+    def tidy(self) -> None:
+        """Forget queued entries that have left the backlog; after a restart these are most."""
+        live = self.backlog.get
+        self._ready = deque(item for item in self._ready if isinstance(item, Lane) or live(item.message.number) is item)
+        for lane in self._lanes.values():
+            lane.waiting = deque(entry for entry in lane.waiting if live(entry.message.number) is entry)
+
+    def wake(self) -> None:
+        for event in self.consumers:
+            event.set()
+
+    def _lane(self, key: str) -> Lane:
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(key)
+        return lane
+
+    def _queue_lane(self, lane: Lane) -> None:
+        if lane.queued or lane.out:
+            return
+        if not lane.waiting:
+            self._lanes.pop(lane.key, None)
+        elif not lane.blocked_until or lane.blocked_until <= self._now():
+            lane.queued = True
+            self._ready.append(lane)
+
+    # --- out to consumers
+
+    def take(self, limit: int, size_limit: int, deadline: float, holder: Holder | None = None) -> tuple[bytes, int]:
+        """Lease up to `limit` messages of about `size_limit` bytes in all (one at least) for `deadline` seconds.
+
+        Returns them as serialized `received_messages` (field 1 of PullResponse and of StreamingPullResponse), and how
+        many they are.
+        """
+        if not self._ready:
+            return b"", 0
+        backlog, ready, leases = self.backlog, self._ready, self.leases
+        prefix = f"{self.serial:x}-{self.seeks:x}-"
+        counting = self.rules.max_attempts > 0
+        until = self._now() + deadline
+        group: list[Entry] = []
+        parts: list[bytes] = []
+        size = 0
+        while ready and len(group) < limit:
+            item = ready.popleft()
+            if type(item) is Lane:
+                head = self._next(item)
+                if head is None:
+                    item.queued = False
+                    self._queue_lane(item)
+                    continue
+                entry = head
+            else:
+                entry = item  # type: ignore[assignment]
+            message = entry.message
+            if backlog.get(message.number) is not entry:
+                continue
+            chunk = message.chunk
+            if group and size + len(chunk) > size_limit:
+                ready.appendleft(item)
+                break
+            if type(item) is Lane:
+                item.waiting.popleft()
+                item.out[message.number] = entry
+                if item.waiting:
+                    ready.appendleft(item)
+                else:
+                    item.queued = False
+            size += len(chunk)
+            entry.leases += 1
+            ack_id = f"{prefix}{message.number}-{self._nonce}{entry.leases:x}"
+            entry.ack_id = ack_id
+            entry.deadline = until
+            leases[ack_id] = entry
+            group.append(entry)
+            ack = ack_id.encode()
+            if counting:
+                inner = b"\x0a%c%b%b\x18%b" % (len(ack), ack, chunk, varint(entry.failures + 1))
+            else:
+                inner = b"\x0a%c%b%b" % (len(ack), ack, chunk)
+            parts.append(b"\x0a" + varint(len(inner)) + inner)
+        if ready and type(ready[0]) is Lane and ready[0].out:  # a run ends with this response
+            ready.popleft().queued = False  # type: ignore[union-attr]
+        if holder is not None:
+            holder.messages += len(group)
+            holder.bytes += size
+            for entry in group:
+                entry.holder = holder
+        if group:
+            heapq.heappush(self._expiring, (until, next(self._order), group))
+            self._arm()
+        return b"".join(parts), len(group)
+
+    def _next(self, lane: Lane) -> Entry | None:
+        while lane.waiting and self.backlog.get(lane.waiting[0].message.number) is not lane.waiting[0]:
+            lane.waiting.popleft()
+        return lane.waiting[0] if lane.waiting else None
+
+    # --- back from consumers
+
+    def acknowledge(self, ack_ids: Iterable[str]) -> tuple[list[Message], list[str]]:
+        """The messages that leave the backlog, and the ids that hold no lease any more.
+
+        Without exactly-once delivery an id whose lease ran out, even one of the server's last run, still counts.
+        Raises AckIdError for an id that was never given out; then nothing has changed.
+        """
+        known = self._check(ack_ids)
+        done: list[Message] = []
+        stale: list[str] = []
+        lanes: dict[str, Lane] = {}
+        for ack_id in known:
+            entry = self.leases.pop(ack_id, None)
+            if entry is None:
+                entry = self._late(ack_id)
+                if entry is None:
+                    stale.append(ack_id)
+                    continue
+            self._release(entry)
+            if entry.lane is not None:
+                entry.acked = True
+                lanes[entry.lane.key] = entry.lane
+            else:
+                done.append(entry.message)
+                del self.backlog[entry.message.number]
+        for lane in lanes.values():
+            done += self._commit(lane)
+        return done, stale
+
+    def modify(self, ack_ids: Iterable[str], seconds: float) -> tuple[list[Entry], list[str]]:
+        """Lease for `seconds` from now, or give up where 0. Returns the entries given up and the ids without a lease.
+
+        The entries given up count as failed and wait again, but those that are now exhausted are left to the caller, as
+        with the callback `failed`. Raises AckIdError as `acknowledge` does.
+        """
+        known = self._check(ack_ids)
+        stale = [ack_id for ack_id in known if ack_id not in self.leases]
+        entries = [self.leases[ack_id] for ack_id in known if ack_id in self.leases]
+        if seconds <= 0:
+            self._fail(entries)
+            return entries, stale
+        until = self._now() + seconds
+        for entry in entries:
+            entry.deadline = until
+        if entries:
+            heapq.heappush(self._expiring, (until, next(self._order), entries))
+            self._arm()
+        return [], stale
+
+    def exhausted(self, entry: Entry) -> bool:
+        return 0 < self.rules.max_attempts <= entry.failures
+
+    def requeue(self, entries: Iterable[Entry]) -> None:
+        """Let failed entries wait for their next delivery."""
+        for entry in sorted(entries, key=_NUMBER, reverse=True):
+            if entry.lane is not None:
+                self._rewind(entry.lane, entry.message.number)
+            elif self.rules.backoff:
+                self._delay(entry, self._backoff(entry))
+            else:
+                self._ready.appendleft(entry)
+        self.wake()
+
+    def drop(self, numbers: Iterable[int]) -> list[Message]:
+        """Take messages out of the backlog, whoever holds them; unknown numbers are ignored. Returns the messages."""
+        dropped: list[Message] = []
+        lanes: dict[str, Lane] = {}
+        for number in numbers:
+            entry = self.backlog.pop(number, None)
+            if entry is None:
+                continue
+            dropped.append(entry.message)
+            if entry.ack_id is not None:
+                self.leases.pop(entry.ack_id, None)
+                self._release(entry)
+            if entry.lane is not None:
+                entry.lane.out.pop(number, None)
+                lanes[entry.lane.key] = entry.lane
+        for lane in lanes.values():
+            dropped += self._commit(lane)
+        return dropped
+
+    def close(self) -> None:
+        """Nothing is delivered any more: consumers are woken, to find out why."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.reset(())
+
+    def _check(self, ack_ids: Iterable[str]) -> list[str]:
+        known = list(dict.fromkeys(ack_ids))
+        for ack_id in known:
+            if ack_id not in self.leases:
+                match = _ACK_ID.fullmatch(ack_id)
+                if not match or int(match[1], 16) != self.serial:
+                    raise AckIdError(ack_id)
+        return known
+
+    def _late(self, ack_id: str) -> Entry | None:
+        match = _ACK_ID.fullmatch(ack_id)
+        if match is None or self.rules.exactly_once or int(match[2], 16) != self.seeks:
+            return None
+        entry = self.backlog.get(int(match[3]))
+        if entry is None or entry.lane is not None:
+            return None
+        if entry.ack_id is not None:
+            self.leases.pop(entry.ack_id, None)
+        return entry
+
+    def _let_go(self, entry: Entry) -> None:
+        holder = entry.holder
+        if holder is not None:
+            holder.messages -= 1
+            holder.bytes -= len(entry.message.chunk)
+            holder.wake.set()
+            entry.holder = None
+
+    def _release(self, entry: Entry) -> None:
+        entry.ack_id = None
+        if entry.holder is not None:
+            self._let_go(entry)
+
+    def _commit(self, lane: Lane) -> list[Message]:
+        """Acknowledge the head of a lane's run for good, as far as it is acknowledged without a gap."""
+        done: list[Message] = []
+        for number, entry in list(lane.out.items()):
+            if not entry.acked:
+                break
+            del lane.out[number]
+            if self.backlog.pop(number, None) is not None:
+                done.append(entry.message)
+        self._queue_lane(lane)
+        if lane.queued:
+            self.wake()
+        return done
+
+    def _rewind(self, lane: Lane, number: int) -> None:
+        """Put a lane's messages from `number` on back; leases after it end, acknowledgments after it are void."""
+        back = [entry for at, entry in lane.out.items() if at >= number]
+        for entry in reversed(back):
+            del lane.out[entry.message.number]
+            if entry.ack_id is not None:
+                self.leases.pop(entry.ack_id, None)
+                self._release(entry)
+            entry.acked = False
+            lane.waiting.appendleft(entry)
+        if back and self.rules.backoff:
+            self._delay(lane, self._backoff(back[0]))
+        self._queue_lane(lane)
+
+    def _backoff(self, entry: Entry) -> float:
+        shortest, longest = self.rules.backoff or (0.0, 0.0)
+        return min(longest, shortest * 2.0 ** min(max(entry.failures, 1) - 1, 60))
+
+    def _delay(self, item: Entry | Lane, seconds: float) -> None:
+        until = self._now() + seconds
+        if isinstance(item, Lane):
+            item.blocked_until = until
+        heapq.heappush(self._delayed, (until, next(self._order), item))
+        self._arm()
+
+    def _fail(self, entries: list[Entry]) -> None:
+        """End the leases of entries and count the failures; what is not exhausted waits again."""
+        for entry in entries:
+            if entry.ack_id is not None:
+                self.leases.pop(entry.ack_id, None)
+            self._release(entry)
+            entry.failures += 1
+        self.requeue([entry for entry in entries if not self.exhausted(entry)])
+
+    # --- time
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+    def _arm(self) -> None:
+        times = [heap[0][0] for heap in (self._expiring, self._delayed) if heap]
+        if not times:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= min(times):
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(min(times), self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = self._now() + 0.001
+        due: list[Entry] = []
+        while self._expiring and self._expiring[0][0] <= now:
+            group = heapq.heappop(self._expiring)[2]
+            due += [entry for entry in group if entry.ack_id is not None and entry.deadline <= now]
+        while self._delayed and self._delayed[0][0] <= now:
+            item = heapq.heappop(self._delayed)[2]
+            if isinstance(item, Lane):
+                if item.blocked_until <= now:
+                    item.blocked_until = 0.0
+                    self._queue_lane(item)
+            else:
+                self._ready.append(item)
+            self.wake()
+        self._arm()
+        if due:
+            due = list(dict.fromkeys(due))
+            self._fail(due)
+            self._failed(due)
