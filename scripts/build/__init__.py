@@ -1,0 +1,1 @@
+"""`noren build`: dbt's models, built by dbt in a process of its own."""

@@ -1,0 +1,55 @@
+"""`noren build`: build the dbt models."""
+
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from dataflow.project import Project
+from scripts.build.build import Target, build
+from scripts.build.process import Node, Result
+
+
+def show(node: Node) -> None:
+    """A line for a model, and for a test that did not pass; what went wrong below it."""
+    if node.kind in ("test", "unit_test") and node.status == "pass":
+        return
+    click.echo(f"{node.name:<40} {node.kind:<10} {node.status:<8} {node.seconds:5.1f} s")
+    if node.failed or node.status == "warn":
+        click.echo("\n".join(f"    {line}" for line in node.message.strip().splitlines()), err=True)
+
+
+def summary(result: Result) -> str:
+    """`8 views, 58 tests: all well, 3.1 s`."""
+    kinds = Counter(node.kind for node in result.nodes)
+    failed = Counter(node.status for node in result.nodes if node.status not in ("success", "pass"))
+    made = ", ".join(f"{count} {kind.replace('_', ' ')}{'s' * (count != 1)}" for kind, count in kinds.items())
+    said = ", ".join(f"{count} {status}" for status, count in failed.items())
+    return f"{made or 'nothing'}: {said or 'all well'}, {result.seconds:.1f} s"
+
+
+@click.command("build", epilog="Example: noren build --select sessions+")
+@click.option("--target", type=click.Choice(["local", "production"]), default="local", show_default=True)
+@click.option("--home", type=click.Path(path_type=Path), help="Home of the running stack [.noren/local].")
+@click.option(
+    "--select", multiple=True, help="dbt's node selection; may be given several times. All models without it."
+)
+@click.option("--tests", is_flag=True, help="Run the tests too: data tests, and on the local target unit tests.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def build_command(target: Target, home: Path | None, select: tuple[str, ...], tests: bool, as_json: bool) -> None:
+    """Build the models of dbt/ as views, through the gateway of the local stack or in BigQuery.
+
+    The exit code is dbt's: 1 when a model or test failed, 2 when dbt could not run.
+    """
+    say = (lambda _: None) if as_json else show
+    result = build(Project.find(), target, home=home, select=select, tests=tests, say=say)
+    if as_json:
+        click.echo(json.dumps(asdict(result), indent=2))
+    else:
+        click.echo(summary(result))
+        if result.error:
+            click.echo(f"noren: dbt: {result.error}", err=True)
+    sys.exit(result.exit_code)
