@@ -19,6 +19,8 @@ def varint(value: int) -> bytes:
     """A non-negative integer in protobuf's base-128 encoding."""
     if value < 0x80:
         return bytes((value,))
+    if value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -61,11 +63,14 @@ def stamp(first: int, published: int, messages: Iterable[Any]) -> list[Message]:
     """
     seconds, nanos = divmod(published, NANOS)
     time = b"\x08" + varint(seconds) + b"\x10" + varint(nanos)
-    time_field = b"\x22" + varint(len(time)) + time
+    time_field = b"\x22%c%b" % (len(time), time.replace(b"%", b"%%"))
+    tail, longer = b"", 0
     kept = []
     for number, message in enumerate(messages, first):
-        text = b"%d" % number
-        body = b"%b\x1a%c%b%b" % (message.SerializeToString(), len(text), text, time_field)
+        if number >= longer:  # the first one, and one with more digits than those before it
+            digits = len(str(number))
+            tail, longer = b"\x1a%c%%d%b" % (digits, time_field), 10**digits
+        body = message.SerializeToString() + tail % number
         kept.append(Message(number, published, b"\x12" + varint(len(body)) + body, message.ordering_key))
     return kept
 
