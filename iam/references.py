@@ -37,6 +37,7 @@ METADATA_VIEWS = frozenset(
         "PARTITIONS",
         "TABLE_CONSTRAINTS",
         "KEY_COLUMN_USAGE",
+        "MATERIALIZED_VIEWS",
     )
 )
 """Views of `<dataset>.INFORMATION_SCHEMA` that tell of that dataset's tables only."""

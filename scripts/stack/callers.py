@@ -16,7 +16,7 @@ def caller_client(stack: Endpoints, email: str) -> "bigquery.Client":
     from google.oauth2.credentials import Credentials
 
     credentials = Credentials(Tokens(stack.home.root).issue(email))  # type: ignore[no-untyped-call]
-    session = AuthorizedSession(credentials)
+    session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
     session.trust_env = False
     return bigquery.Client(
         project=stack.project_id,

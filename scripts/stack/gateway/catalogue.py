@@ -1,5 +1,6 @@
 """The live datasets and views of the emulator, as the access engine wants to see them."""
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,9 @@ SECONDS = 1.0
 """How long an answer of the emulator is used again: a grant that was taken away directly there ends so much later."""
 GATEWAY = "noren-gateway"
 """The caller of the gateway's own look-ups."""
+MACRO = re.compile(r"(?<![\w.`])bq\.main\.(?=\w+\()")
+"""The emulator keeps a view's definition with some functions under their name in its engine: scalar macros, all of them.
+Taken off, the name is the one that was checked when the view was made."""
 
 
 class LiveCatalogue:
@@ -51,7 +55,7 @@ class LiveCatalogue:
             if resource.get("type") not in ("TABLE", "SNAPSHOT"):
                 raise UnreadableSQLError("A view whose definition is not known cannot be read.")
             return None
-        return view_sources(str(definition.get("query", "")), table.project)
+        return view_sources(MACRO.sub("", str(definition.get("query", ""))), table.project)
 
     def table(self, table: TableName) -> dict[str, Any] | None:
         """The table resource, or None."""

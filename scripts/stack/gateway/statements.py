@@ -4,6 +4,7 @@ Understood are SELECT and the statements that dbt sends. Everything else is refu
 functions, procedures, external tables, EXPORT and LOAD DATA, GRANT, temporary tables, transactions, control flow.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
@@ -17,6 +18,9 @@ DML = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 OBJECTS = ("TABLE", "VIEW")
 REFUSED_PROPERTIES = (exp.ExternalProperty, exp.TemporaryProperty, exp.RemoteWithConnectionModelProperty)
 DEFINING_OPTIONS = frozenset({"uris", "uri", "format", "source_uris", "connection"})
+
+MATERIALIZED = re.compile(r"ALTER\s+MATERIALIZED\s+VIEW\s+(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+UNKNOWN = "Only SELECT and the statements that dbt sends are understood here."
 
 
 @dataclass
@@ -73,11 +77,13 @@ def _add(found: Demands, tree: exp.Expr, project: str, default: tuple[str, str] 
         _drop(found, tree, project, default)
     elif isinstance(tree, exp.Alter):
         _alter(found, tree, project, default)
+    elif isinstance(tree, exp.Command):
+        _alter(found, _materialized(tree), project, default)
     elif isinstance(tree, exp.Declare | exp.Set):
         found.scripted = True
         found.reads.update(tables(tree, project, default))
     else:
-        raise UnreadableSQLError("Only SELECT and the statements that dbt sends are understood here.")
+        raise UnreadableSQLError(UNKNOWN)
 
 
 def _create(found: Demands, tree: exp.Create, project: str, default: tuple[str, str] | None) -> None:
@@ -130,6 +136,15 @@ def _alter(found: Demands, tree: exp.Alter, project: str, default: tuple[str, st
             raise UnreadableSQLError("ALTER VIEW ... AS is not understood here: use CREATE OR REPLACE VIEW.")
         else:
             found.reads.update(tables(action, project, default))
+
+
+def _materialized(tree: exp.Command) -> exp.Alter:
+    """ALTER MATERIALIZED VIEW, which the parser does not know, as the ALTER VIEW that it is to who may do it."""
+    match = MATERIALIZED.fullmatch(f"{tree.name} {tree.text('expression')}")
+    trees = parse(f"ALTER VIEW {match['rest']}") if match else []
+    if len(trees) != 1 or not isinstance(trees[0], exp.Alter):
+        raise UnreadableSQLError(UNKNOWN)
+    return trees[0]
 
 
 def _others(part: exp.Expr, target: exp.Table, project: str, default: tuple[str, str] | None) -> Iterable[TableName]:

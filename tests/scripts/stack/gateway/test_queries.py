@@ -1,7 +1,7 @@
 """Who may ask what: the same questions as different people, through unmodified clients."""
 
 import pytest
-from google.api_core.exceptions import Forbidden, NotFound, Unauthorized
+from google.api_core.exceptions import Forbidden
 
 ADMIN, ANALYST, BUSINESS, OUTSIDER = "ada@example.com", "ana@example.com", "bo@example.com", "oz@example.com"
 RAW, ANONYMIZED = "raw__app.app_event", "anonymized__app.app_event"
