@@ -17,7 +17,7 @@ resource "google_dataflow_flex_template_job" "anonymizer" {
   }
 
   sdk_container_image     = "${local.image}:${var.release}" # the same image: workers cannot download packages
-  service_account_email   = split(":", local.worker)[1]
+  service_account_email   = local.worker.email
   machine_type            = coalesce(try(var.workers[each.key].machine_type, null), var.machine_type)
   num_workers             = 1
   max_workers             = coalesce(try(var.workers[each.key].max_workers, null), var.max_workers)

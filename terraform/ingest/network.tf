@@ -27,8 +27,8 @@ resource "google_compute_firewall" "workers" {
   name                    = "noren-workers"
   network                 = google_compute_network.workers.id
   direction               = "INGRESS"
-  source_service_accounts = [split(":", local.worker)[1]]
-  target_service_accounts = [split(":", local.worker)[1]]
+  source_service_accounts = [local.worker.email]
+  target_service_accounts = [local.worker.email]
 
   allow {
     protocol = "tcp"

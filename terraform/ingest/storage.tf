@@ -11,7 +11,7 @@ module "templates" {
   members = merge(
     {
       launcher_reads = { role = "roles/storage.objectViewer", member = "serviceAccount:${local.launcher}" }
-      worker_reads   = { role = "roles/storage.objectViewer", member = local.worker }
+      worker_reads   = { role = "roles/storage.objectViewer", member = local.worker.member }
     },
     # Create only: a template that was launched is never overwritten.
     { for member in var.builders : "${member} creates" => { role = "roles/storage.objectCreator", member = member } },
@@ -27,7 +27,7 @@ module "staging" {
   kms_key_name = local.key
   labels       = local.labels
   expire_days  = { "temp/" = 7 } # not staging/: new workers of a running job still read what was staged at its launch
-  members      = { worker_uses = { role = "roles/storage.objectUser", member = local.worker } }
+  members      = { worker_uses = { role = "roles/storage.objectUser", member = local.worker.member } }
 }
 
 resource "google_artifact_registry_repository" "images" {
@@ -49,7 +49,7 @@ resource "google_artifact_registry_repository_iam_member" "worker_reads" {
   location   = local.region
   repository = google_artifact_registry_repository.images.name
   role       = "roles/artifactregistry.reader"
-  member     = local.worker
+  member     = local.worker.member
 }
 
 resource "google_artifact_registry_repository_iam_member" "builder_pushes" {

@@ -31,11 +31,12 @@ resource "google_project_iam_member" "declared" {
 resource "google_project_iam_member" "worker" {
   project    = var.project_id
   role       = "roles/dataflow.worker"
-  member     = module.inventory.worker
+  member     = module.inventory.worker.member
   depends_on = [google_service_account.identity]
 }
 
 resource "google_project_iam_member" "launcher" {
+  #checkov:skip=CKV_GCP_49:a job has no resource below the project; whom it may run as is granted on the one worker, below
   for_each = toset(["roles/dataflow.developer", "roles/compute.viewer"])
 
   project = var.project_id
@@ -45,7 +46,15 @@ resource "google_project_iam_member" "launcher" {
 
 # Only this one worker identity may be attached to what the launcher starts.
 resource "google_service_account_iam_member" "launcher_uses_worker" {
-  service_account_id = google_service_account.identity[split("@", split(":", module.inventory.worker)[1])[0]].name
+  service_account_id = google_service_account.identity[module.inventory.worker.account].name
   role               = "roles/iam.serviceAccountUser"
   member             = google_service_account.launcher.member
+}
+
+resource "google_service_account_iam_member" "launches" {
+  for_each = var.launchers
+
+  service_account_id = google_service_account.launcher.name
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = each.value
 }

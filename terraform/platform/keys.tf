@@ -20,7 +20,7 @@ locals {
       storage   = local.agents.storage
     }
     # The key-encryption key of the anonymizer's own keys, and no service's: only who makes tokens can unwrap them.
-    pseudonyms = { worker = module.inventory.worker }
+    pseudonyms = { worker = module.inventory.worker.member }
   }
 }
 

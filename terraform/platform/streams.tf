@@ -15,7 +15,7 @@ module "stream" {
   enforce_schema = contains(var.enforced_streams, each.key)
   kms_key_name   = module.key["messages"].id
   publishers     = lookup(var.publishers, each.key, [])
-  worker         = module.inventory.worker
+  worker         = module.inventory.worker.member
   pubsub_agent   = local.agents.pubsub
   labels         = local.labels
 

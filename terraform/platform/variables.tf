@@ -28,6 +28,17 @@ variable "enforced_streams" {
   default     = []
 }
 
+variable "launchers" {
+  description = "IAM members that may act as the launcher of jobs: who applies ../ingest. Nobody by default."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for member in var.launchers : can(regex("^(serviceAccount|group|principal|principalSet):", member))])
+    error_message = "A launcher is serviceAccount:, group:, principal: or principalSet:, never allUsers or a single person."
+  }
+}
+
 variable "key_protection" {
   description = "Protection level of the keys: SOFTWARE or HSM."
   type        = string

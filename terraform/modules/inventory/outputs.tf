@@ -24,8 +24,12 @@ output "identities" {
 }
 
 output "worker" {
-  description = "The service identity that runs the anonymizer, as an IAM member."
-  value       = "serviceAccount:${try(local.identities["anonymizer"].email, "")}"
+  description = "The service identity that runs the anonymizer: its account, email and IAM member."
+  value = {
+    account = "anonymizer"
+    email   = try(local.identities["anonymizer"].email, "")
+    member  = "serviceAccount:${try(local.identities["anonymizer"].email, "")}"
+  }
 
   precondition {
     condition     = can(local.identities["anonymizer"])

@@ -1,5 +1,5 @@
-# The topics of one stream. Events come in on `topic`, the anonymizer takes them from `subscription`, and what it publishes for
-# other consumers leaves on `anonymized`. Why only the last one enforces its schema: ../../adr/0001-schemas-of-topics.md.
+# The topics of one stream. Events come in on `events`, the anonymizer takes them from `anonymizer`, and what it publishes for
+# other consumers leaves on `anonymized`. Why only the last one enforces its schema: ../../adr/0001-schemas-of-topics.md
 
 locals {
   retention = "604800s" # 7 days, the most that a subscription keeps; the horizon of deduplication is at least this
@@ -90,8 +90,10 @@ resource "google_pubsub_subscription" "anonymizer" {
     maximum_backoff = "600s"
   }
 
-  # The last resort, for a message that kills whoever takes it: the anonymizer itself writes a bad one to dead_letter.events
-  # with its reason. 20 attempts with the backoff above are about two hours, so a broken release does not empty the queue here.
+  # The last resort, for a message that kills whoever takes it: a bad one is written to dead_letter.events by the anonymizer
+  # itself, with its reason. 20 attempts with the backoff above are about two hours, so a broken release does not empty the
+  # queue here. It works for the pull loop; Dataflow honours neither this policy nor the backoff
+  # (https://cloud.google.com/dataflow/docs/concepts/streaming-with-cloud-pubsub#unsupported-features).
   dead_letter_policy {
     dead_letter_topic     = google_pubsub_topic.dead_letter.id
     max_delivery_attempts = 20
