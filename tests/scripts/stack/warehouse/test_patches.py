@@ -6,6 +6,8 @@ import datetime
 import io
 import os
 import signal
+import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ import grpc
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from google.api_core.exceptions import BadRequest, Conflict, GoogleAPICallError
+from google.api_core.exceptions import BadRequest, Conflict, GoogleAPICallError, NotFound
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import types
 
@@ -25,10 +27,13 @@ from scripts.stack.endpoints import Endpoints
 
 PATCHES = (
     "secret",
+    "bigquery_only",
     "quiet_logs",
     "unfinished_jobs",
     "single_submission",
     "upload_files",
+    "old_results",
+    "etag",
     "ctas_destination",
     "set_struct",
     "materialized_view",
@@ -36,6 +41,11 @@ PATCHES = (
 ENDLESS = (
     "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 1000000)) a, UNNEST(GENERATE_ARRAY(1, 1000000)) b WHERE a*b = 7"
 )
+A_DAY_OLDER = """
+import sys, duckdb
+sql = "UPDATE jobs SET creation_time = creation_time - 25 * 3600 * 1000 WHERE job_id = 'asked-yesterday'"
+duckdb.connect(sys.argv[1]).execute(sql)
+"""
 PARQUET = bigquery.LoadJobConfig(source_format="PARQUET", write_disposition="WRITE_APPEND")
 ROWS = pa.table({"id": [1, 2, 3], "tags": [["a"], [], ["b", "c"]], "at": [{"lat": 35.6}, {"lat": 35.7}, None]})
 
@@ -69,14 +79,17 @@ class Emulator:
 
 
 def start_twice(launch: Any, home: Path, *without: str) -> Iterator[Emulator]:
-    with launch(home, *without).running() as endpoints:
+    with (stack := launch(home, *without)).running() as endpoints:
         client = endpoints.warehouse_client()
         client.create_dataset("d")
         load(client, "load-before-the-kill").result()
+        client.query("SELECT 'taro' AS name", job_id="asked-yesterday").result()
         client.query(ENDLESS, job_id="running-at-the-kill", job_retry=None)
         upload = f"{endpoints.warehouse}/upload/bigquery/v2/projects/noren-test/jobs?uploadType=resumable"
         client._http.post(upload, json={"configuration": {"load": {}}}).raise_for_status()
         os.kill(endpoints["warehouse"].pid, signal.SIGKILL)
+    state = endpoints.home.data("warehouse") / "emulator.duckdb"
+    subprocess.run([stack.environment.python, "-c", A_DAY_OLDER, str(state)], check=True)
     with launch(home, *without).running() as endpoints:
         yield Emulator(endpoints)
 
@@ -243,6 +256,71 @@ def test_load_job_keeps_nested_and_repeated_values(patched: Emulator) -> None:
         {"id": 2, "tags": [], "at": {"lat": 35.7}},
         {"id": 3, "tags": ["b", "c"], "at": None},
     ]
+
+
+def test_old_results(patched: Emulator) -> None:
+    with pytest.raises(NotFound):
+        list(patched.client.get_job("asked-yesterday").result())
+    patched.client.query("SELECT 'hanako' AS name", job_id="asked-today").result()
+    assert [row.name for row in patched.client.get_job("asked-today").result()] == ["hanako"]
+
+
+def test_old_results_without(bare: Emulator) -> None:
+    assert [row.name for row in bare.client.get_job("asked-yesterday").result()] == ["taro"]
+
+
+def update_at_once(emulator: Emulator) -> collections.Counter[str]:
+    """Patch one dataset six times at once, all with the etag that they read before; how many got which answer."""
+    datasets = [emulator.client.get_dataset("d") for _ in range(6)]
+
+    def update(number: int) -> str:
+        datasets[number].description = f"writer {number} of {time.monotonic()}"
+        try:
+            emulator.client.update_dataset(datasets[number], ["description"], retry=None)
+        except GoogleAPICallError as error:
+            return type(error).__name__
+        return "accepted"
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        return collections.Counter(pool.map(update, range(6)))
+
+
+def test_etag(patched: Emulator) -> None:
+    assert [update_at_once(patched) for _ in range(3)] == [{"accepted": 1, "PreconditionFailed": 5}] * 3
+
+
+def test_etag_without(bare: Emulator) -> None:
+    assert any(update_at_once(bare) != {"accepted": 1, "PreconditionFailed": 5} for _ in range(10))
+
+
+NOT_BIGQUERY = {
+    "SELECT * FROM read_text('/etc/hostname')": "Table-valued function not found",
+    "SELECT * FROM READ_CSV('/etc/hostname')": "Table-valued function not found",
+    "SELECT * FROM query('SELECT 42')": "Table-valued function not found",
+    "WITH a AS (SELECT 1) SELECT * FROM a WHERE EXISTS (SELECT * FROM duckdb_settings())": "function not found",
+    "SELECT * FROM `emulator`.main.jobs": "Access Denied",
+    "PRAGMA version": "no BigQuery SQL",
+    "EXPORT DATA OPTIONS (uri = 'file:///tmp/noren-*.csv', format = 'CSV') AS SELECT 1 AS a": "begin with gs://",
+    "CREATE OR REPLACE TABLE d.stolen AS SELECT * FROM read_text('/etc/hostname')": "function not found",
+}
+
+
+@pytest.mark.parametrize("sql", NOT_BIGQUERY)
+def test_bigquery_only(patched: Emulator, sql: str) -> None:
+    with pytest.raises(GoogleAPICallError, match=NOT_BIGQUERY[sql]):
+        patched.rows(sql)
+
+
+@pytest.mark.parametrize("uri", ["/etc/hostname", "file:///etc/hostname", "gs://../../../../../etc/hostname"])
+def test_bigquery_only_in_load_jobs(patched: Emulator, uri: str) -> None:
+    with pytest.raises(BadRequest, match="begin with gs://"):
+        patched.client.load_table_from_uri(uri, "d.stolen", job_config=bigquery.LoadJobConfig(autodetect=True)).result()
+
+
+def test_bigquery_only_without(bare: Emulator) -> None:
+    assert len(bare.rows("SELECT content FROM read_text('/etc/hostname')")) == 1
+    assert len(bare.rows("SELECT job_id FROM `emulator`.main.jobs")) > 0
+    assert bare.rows("SELECT * FROM query('SELECT 42 AS n')") == [{"n": 42}]
 
 
 def create_as_select(emulator: Emulator) -> bigquery.QueryJob:
