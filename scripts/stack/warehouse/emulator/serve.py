@@ -31,8 +31,8 @@ LOG = logging.getLogger("noren.warehouse")
 
 def listen(port: int) -> socket.socket:
     taken = socket.create_server((HOST, port))
-    # asyncio sets it only on sockets that were made with proto=IPPROTO_TCP, which this is not. Without it head and body of
-    # every answer wait 40 ms for each other (Nagle against delayed ACK).
+    # asyncio sets it only on sockets that were made with proto=IPPROTO_TCP, which this is not. Without it head and body
+    # of every answer wait 40 ms for each other (Nagle against delayed ACK).
     taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     taken.set_inheritable(False)
     return taken
