@@ -24,6 +24,7 @@ from google.cloud.bigquery_storage_v1 import types
 
 from dataflow.errors import NorenError
 from scripts.stack.endpoints import Endpoints
+from scripts.stack.warehouse.measure import measure
 
 PATCHES = (
     "secret",
@@ -321,6 +322,13 @@ def test_bigquery_only_without(bare: Emulator) -> None:
     assert len(bare.rows("SELECT content FROM read_text('/etc/hostname')")) == 1
     assert len(bare.rows("SELECT job_id FROM `emulator`.main.jobs")) > 0
     assert bare.rows("SELECT * FROM query('SELECT 42 AS n')") == [{"n": 42}]
+
+
+def test_measure_loads_every_row_and_leaves_nothing(patched: Emulator) -> None:
+    found = measure(patched.endpoints, rows=10, jobs=2)
+    assert (found["rows"], found["jobs"]) == (20, 2)
+    assert found["rows_per_second"] > 0
+    assert [dataset.dataset_id for dataset in patched.client.list_datasets()] == ["d"]
 
 
 def create_as_select(emulator: Emulator) -> bigquery.QueryJob:
