@@ -60,6 +60,7 @@ class Progress:
 class PullPipeline:
     """One stream's pipeline in this process.
 
+    sink: writes to the stream's tables, which exist (`LoadSink.ensure`).
     state: the directory of its journal, locked while it runs.
     Raises NorenError when another live process holds the lock.
     """
@@ -80,7 +81,6 @@ class PullPipeline:
         self.progress = Progress(anonymizer.contract.stream)
         self._stager = Stager(anonymizer, self._journal, self._deduplicator, keys.sealer(DEAD_LETTER_PURPOSE))
         self._tables = tables(anonymizer.contract, anonymizer.policy)
-        self._sink = sink
         self._prefetcher = Prefetcher(subscription)
         self._committer = Committer(self._journal, sink, self._tables, self._acknowledge)
 
@@ -90,8 +90,6 @@ class PullPipeline:
         report: called about four times a second with the progress.
         """
         started = time.monotonic()
-        for table in self._tables.values():
-            self._sink.ensure(table)
         self._committer.recover()
         self._journal.clean(HORIZON)
         for _, index in self._journal.indexes():

@@ -114,23 +114,23 @@ class LoadSink:
                 size=buffer.getbuffer().nbytes,
             )
         except api.Conflict:
-            job = self._client.get_job(job_id)  # an earlier try of this very write
-            try:
-                job.result()
-            except (api.GoogleAPICallError, *PASSING) as error:
-                if isinstance(error, PASSING) and job.state != "DONE":
-                    raise
-                return self._written(table, batch_id)
-            return True
+            return self._earlier(table, batch_id, job_id)
         try:
             job.result()
         except api.BadRequest as error:
             reason = (job.error_result or {}).get("reason", "invalid")
             raise NorenError(f"{table.id}: BigQuery refuses the rows of group {batch_id} ({reason}).") from error
-        except PASSING:
-            if self._client.get_job(job_id).state == "DONE":
-                return self._written(table, batch_id)
-            raise
+        return True
+
+    def _earlier(self, table: Table, batch_id: str, job_id: str) -> bool:
+        """Wait for a job of an earlier try of this very write; whether the rows are in the table."""
+        job = self._client.get_job(job_id)
+        try:
+            job.result()
+        except api.GoogleAPICallError:
+            if job.state != "DONE":
+                raise  # only asking failed
+            return self._written(table, batch_id)
         return True
 
     def _written(self, table: Table, batch_id: str) -> bool:

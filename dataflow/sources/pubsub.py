@@ -38,15 +38,14 @@ class PubSubSubscription:
         self._store = store
         self._channel = grpc.insecure_channel(endpoint, options=_UNLIMITED) if endpoint else _cloud_channel()
         service = "/google.pubsub.v1.Subscriber"
-        empty = _nothing
         self._pull = self._channel.unary_unary(
             f"{service}/Pull", PullRequest.pb().SerializeToString, PullResponse.pb().FromString
         )
         self._acknowledge = self._channel.unary_unary(
-            f"{service}/Acknowledge", AcknowledgeRequest.pb().SerializeToString, empty
+            f"{service}/Acknowledge", AcknowledgeRequest.pb().SerializeToString, _empty
         )
         self._modify = self._channel.unary_unary(
-            f"{service}/ModifyAckDeadline", ModifyAckDeadlineRequest.pb().SerializeToString, empty
+            f"{service}/ModifyAckDeadline", ModifyAckDeadlineRequest.pb().SerializeToString, _empty
         )
 
     def pull(self, most: int, timeout: float) -> list[Message]:
@@ -99,8 +98,9 @@ class PubSubSubscription:
         )
 
 
-def _nothing(_: bytes) -> None:
-    """Deserializes google.protobuf.Empty."""
+def _empty(data: bytes) -> bytes:
+    """Deserializes google.protobuf.Empty; gRPC takes None for a failure."""
+    return data
 
 
 def _cloud_channel() -> Any:

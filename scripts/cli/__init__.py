@@ -17,6 +17,7 @@ VERBS = {
     "demo": ("scripts.cli.demo:demo", "Run the main job end to end on a stack of its own."),
     "down": ("scripts.cli.down:down", "Stop the local stack."),
     "query": ("scripts.cli.query:query", "Ask BigQuery as one of the people in iam/groups.json."),
+    "run": ("scripts.cli.run:run", "Run the pipeline of a stream."),
     "status": ("scripts.cli.status:status", "Show what of the local stack is running, and where."),
     "token": ("scripts.cli.token:token", "Print a caller token of the local stack."),
     "up": ("scripts.cli.up:up", "Start the local stack."),

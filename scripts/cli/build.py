@@ -26,9 +26,11 @@ def summary(result: Result) -> str:
     """`8 views, 58 tests: all well, 3.1 s`."""
     kinds = Counter(node.kind for node in result.nodes)
     failed = Counter(node.status for node in result.nodes if node.status not in ("success", "pass"))
+    if not kinds:
+        return f"nothing was built, {result.seconds:.1f} s"
     made = ", ".join(f"{count} {kind.replace('_', ' ')}{'s' * (count != 1)}" for kind, count in kinds.items())
     said = ", ".join(f"{count} {status}" for status, count in failed.items())
-    return f"{made or 'nothing'}: {said or 'all well'}, {result.seconds:.1f} s"
+    return f"{made}: {said or 'all well'}, {result.seconds:.1f} s"
 
 
 @click.command("build", epilog="Example: noren build --select sessions+")

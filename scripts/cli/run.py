@@ -55,6 +55,7 @@ def build(project: Project, stream: str, home: Path, country_file: Path | None =
     from dataflow.keys import KeyRing
     from dataflow.policy import check_policy, load_policy
     from dataflow.pull.driver import PullPipeline
+    from dataflow.schemas import tables
     from dataflow.sinks.load import LoadSink
     from dataflow.sources.pubsub import PubSubSubscription
     from scripts.stack import endpoints
@@ -76,7 +77,12 @@ def build(project: Project, stream: str, home: Path, country_file: Path | None =
     source = PubSubSubscription(
         stack.project_id, subscription, stack.pubsub, store=statistics(stack.pubsub)["store_id"]
     )
-    return PullPipeline(anonymizer, source, LoadSink(stack.warehouse_client()), keys, home / "journal", subscription)
+    sink = LoadSink(stack.warehouse_client())
+    for contract in contracts.values():
+        # of every stream: dbt's views stand over all of them, whichever runs
+        for table in tables(contract, policy).values():
+            sink.ensure(table)
+    return PullPipeline(anonymizer, source, sink, keys, home / "journal", subscription)
 
 
 def line(progress: "Progress") -> str:

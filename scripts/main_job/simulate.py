@@ -146,7 +146,7 @@ def _spoil(event: dict[str, object], rng: random.Random, now: datetime.datetime)
         case 2:
             return json.dumps({name: value for name, value in event.items() if name != "session_id"}).encode()
         case 3:
-            return text.replace("user_", "user_\xff").encode("latin-1")
+            return text.replace('"user_id":"user_', '"user_id":"user_\xff').encode("latin-1")
         case 4:
             return json.dumps(event | {"timestamp": _text(now + datetime.timedelta(days=400))}).encode()
         case _:
