@@ -6,6 +6,7 @@ A job's id is made of the commit group, the table and an attempt, so a second tr
 
 import io
 import logging
+from typing import Any
 
 import polars as pl
 from google.api_core import exceptions as api
@@ -106,7 +107,7 @@ class LoadSink:
             schema=[bigquery.SchemaField.from_api_repr(field) for field in table.bigquery()],
         )
         try:
-            job = self._client.load_table_from_file(
+            job: Any = self._client.load_table_from_file(
                 buffer,
                 f"{self._client.project}.{table.id}",
                 job_id=job_id,
@@ -114,19 +115,12 @@ class LoadSink:
                 size=buffer.getbuffer().nbytes,
             )
         except api.Conflict:
-            return self._earlier(table, batch_id, job_id)
+            job = self._client.get_job(job_id)  # an earlier try of this very write
         try:
             job.result()
         except api.BadRequest as error:
             reason = (job.error_result or {}).get("reason", "invalid")
             raise NorenError(f"{table.id}: BigQuery refuses the rows of group {batch_id} ({reason}).") from error
-        return True
-
-    def _earlier(self, table: Table, batch_id: str, job_id: str) -> bool:
-        """Wait for a job of an earlier try of this very write; whether the rows are in the table."""
-        job = self._client.get_job(job_id)
-        try:
-            job.result()
         except api.GoogleAPICallError:
             if job.state != "DONE":
                 raise  # only asking failed
