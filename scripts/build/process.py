@@ -1,5 +1,6 @@
 """The parent's side of a dbt process."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -61,6 +62,7 @@ class Process:
     """dbt, loading or loaded, that waits for one order."""
 
     def __init__(self) -> None:
+        self.ordered = False
         self.stderr = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - close() does
         self.popen = subprocess.Popen(
             [sys.executable, "-P", "-m", "scripts.build.child"],
@@ -97,6 +99,7 @@ class Process:
     def _exchange(self, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
         assert self.popen.stdin is not None
         assert self.popen.stdout is not None
+        self.ordered = True
         try:
             self.popen.stdin.write(json.dumps(order) + "\n")
             self.popen.stdin.flush()
@@ -106,18 +109,20 @@ class Process:
             yield json.loads(line)
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """End the process. One that is at work gets time: on Ctrl-C dbt, too, is told, and cancels its queries."""
         assert self.popen.stdin is not None
         assert self.popen.stdout is not None
-        if self.popen.poll() is None:
+        if not self.ordered:
             self.popen.terminate()
         try:
             self.popen.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()
-        for stream in (self.popen.stdin, self.popen.stdout, self.stderr):
-            stream.close()
+        with contextlib.suppress(BrokenPipeError):  # an order that was never read is still in its buffer
+            self.popen.stdin.close()
+        self.popen.stdout.close()
+        self.stderr.close()
 
 
 @contextmanager
