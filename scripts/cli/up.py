@@ -7,9 +7,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from dataflow.contract import load_contracts
 from dataflow.project import Project
 from scripts.stack import background
 from scripts.stack.endpoints import Endpoints
+from scripts.stack.streams import LocalTopics
 from scripts.stack.supervisor import Stack, StopRequestedError
 from scripts.stack.warehouse.environment import Environment
 from scripts.stack.warehouse.install import install
@@ -23,6 +25,12 @@ def show(console: Console, endpoints: Endpoints) -> None:
     for service in endpoints.services.values():
         table.add_row(service.name, service.address, str(service.pid))
     console.print(table)
+
+
+def make_topics(project: Project, endpoints: Endpoints) -> None:
+    """A topic and a subscription for each contract, so that an app can publish before any pipeline runs."""
+    with LocalTopics(endpoints.project_id, endpoints.pubsub) as topics:
+        topics.ensure(load_contracts(project.contracts).values())
 
 
 @click.command(epilog="Example: noren up --detach")
@@ -39,7 +47,9 @@ def up(home: Path | None, detach: bool) -> None:
     install(Environment.of(project.state), console.print)
     if detach:
         with console.status("starting the local stack"):
-            show(console, background.start(home, project.id))
+            endpoints = background.start(home, project.id)
+            make_topics(project, endpoints)
+        show(console, endpoints)
         console.print("Runs in the background: `noren status` shows it, `noren down` stops it.")
         return
     stack = Stack(home, project.id, say=console.print)
@@ -48,6 +58,7 @@ def up(home: Path | None, detach: bool) -> None:
     status = console.status("starting the local stack", refresh_per_second=2)
     try:
         with status, stack.running() as endpoints:
+            make_topics(project, endpoints)
             show(console, endpoints)
             status.update(f"running; data and logs in {home}; Ctrl-C stops it")
             stack.wait()

@@ -33,6 +33,7 @@ PATCHES = (
     "unfinished_jobs",
     "single_submission",
     "upload_files",
+    "typed_bytes",
     "old_results",
     "etag",
     "ctas_destination",
@@ -111,6 +112,23 @@ def test_start_up_without(launch: Any, tmp_path: Path) -> None:
         launch(tmp_path, "start_up").running(),
     ):
         pass
+
+
+def load_bytes(emulator: Emulator, table: str) -> list[dict[str, Any]]:
+    """What is read back of a Parquet file with a BYTES column, loaded under a schema."""
+    config = bigquery.LoadJobConfig(source_format="PARQUET", schema=[bigquery.SchemaField("sealed", "BYTES")])
+    file = parquet(pa.table({"sealed": [b"\x00\xff", None]}))
+    emulator.client.load_table_from_file(file, table, job_config=config).result()
+    return emulator.rows(f"SELECT sealed FROM {table} ORDER BY sealed")
+
+
+def test_typed_bytes(patched: Emulator) -> None:
+    assert load_bytes(patched, "d.sealed") == [{"sealed": None}, {"sealed": b"\x00\xff"}]
+
+
+def test_typed_bytes_without(bare: Emulator) -> None:
+    with pytest.raises(BadRequest, match="from_base64"):
+        load_bytes(bare, "d.sealed")
 
 
 def status_without_secret(emulator: Emulator, path: str) -> int:
