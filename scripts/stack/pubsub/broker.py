@@ -20,7 +20,8 @@ from google.protobuf import timestamp_pb2
 from grpc import StatusCode
 
 from . import records, schemas, settings
-from .delivery import AckIdError, Entry
+from .delivery import AckIdError
+from .lease import Entry
 from .log import Log
 from .message import NANOS, Message, stamp
 from .refusal import Refusal, exists, invalid, missing, precondition

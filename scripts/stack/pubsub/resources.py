@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import settings
-from .delivery import Delivery, Entry
+from .delivery import Delivery
 from .filter import Predicate
+from .lease import Entry
 from .message import Message
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from google.pubsub_v1 import types
 from grpc import StatusCode
 
-from .delivery import Rules
 from .filter import FilterError, Predicate, parse
+from .lease import Rules
 from .message import NANOS
 from .refusal import Refusal, invalid
 

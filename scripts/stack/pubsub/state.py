@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from . import records, schemas, settings
-from .delivery import Entry
+from .lease import Entry
 from .message import Message, restore
 from .names import DELETED_SCHEMA, DELETED_TOPIC
 from .resources import Snapshot, Subscription, Topic

@@ -10,7 +10,7 @@ from grpc import StatusCode
 
 from . import names, rpc
 from .broker import Broker
-from .delivery import Holder
+from .lease import Holder
 from .refusal import Refusal, invalid
 from .resources import Subscription
 
