@@ -111,6 +111,7 @@ class Walk:
         while number in delivery.backlog:
             delivery.take(1, 1000, 60)
             self.broker.modify_ack_deadline(self.broker.subscription(proto.name), list(delivery.leases), 0)
+        self.broker.delete_subscription(proto.name)
 
     def take(self):
         subscription = self.any_subscription()
