@@ -199,6 +199,14 @@ def test_an_area_and_hour_of_fewer_than_five_people_is_not_published(built: Buil
     assert built.rows("SELECT * FROM marts__places.checkins_by_area_hour") == [("35.70,139.77", 35.7, 139.77, 18, 6, 5)]
 
 
+def test_no_mart_has_the_token_of_a_person_a_session_or_an_event(built: Built) -> None:
+    views = [node["relation"] for node in built.said["nodes"] if node["kind"] == "view"]
+    marts = [view for view in views if view.startswith("marts__")]
+    assert len(marts) == 4
+    columns = {column.name for mart in marts for column in built.admin.get_table(mart).schema}
+    assert columns & {"user_id", "session_id", "event_id", "event_token"} == set()
+
+
 def test_business_users_read_the_marts_and_no_layer_below(built: Built) -> None:
     bo = caller_client(built.stack, "bo@example.com")
     for mart in ("product.daily_active_users", "product.monthly_active_users", "product.top_screens"):
