@@ -10,6 +10,7 @@ are published.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Iterable, Sequence
@@ -287,7 +288,10 @@ class Broker:
         """Forget what is past its retention, again and again, until cancelled."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
-            self.keep_house()
+            with contextlib.suppress(
+                Refusal
+            ):  # the log could not be written, which is logged; the next round tries again
+                self.keep_house()
 
     def keep_house(self) -> None:
         now = time.time_ns()
@@ -316,8 +320,13 @@ class Broker:
         self._maybe_compact()
 
     def _maybe_compact(self) -> None:
-        if self.log.full:
+        if not self.log.full:
+            return
+        try:
             self.log.compact(self.state.frames())
+        except OSError:
+            log.exception("cannot compact the log; it goes on growing until the next try")
+            self.log.put_off()
 
 
 def _bad_ack_id(error: AckIdError) -> Refusal:

@@ -140,6 +140,10 @@ class Log:
         self._path(number - 1).unlink()
         log.info("compacted the log from %d to %d bytes", before, size)
 
+    def put_off(self) -> None:
+        """Ask for compaction only after as much again was written; the last try failed."""
+        self._compact_at = self.size + self._minimum
+
     def close(self) -> None:
         """Close the files and let the directory go."""
         if self._file >= 0:

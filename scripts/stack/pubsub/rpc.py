@@ -44,7 +44,7 @@ def unary(kind: Any, function: Unary) -> Any:
             await refuse(context, refusal)
         except Exception:
             log.exception("%s failed", function.__qualname__)
-            raise
+            await refuse(context, Refusal(StatusCode.INTERNAL, "The server failed; its log on stderr says how."))
 
     raw = kind.pb() if hasattr(kind, "pb") else kind
     return grpc.unary_unary_rpc_method_handler(

@@ -62,6 +62,7 @@ class _Stream:
         self.context = context
         self.holder = Holder()
         self.deadline = 0.0
+        self._writing = asyncio.Lock()  # gRPC takes one write at a time; confirmations come from the reader
 
     async def run(self, first: Any, requests: Any) -> None:
         """Raises Refusal: a request was wrong, the subscription went away, or the server stops (UNAVAILABLE)."""
@@ -73,7 +74,7 @@ class _Stream:
         reader = asyncio.create_task(self._read(requests))
         reader.add_done_callback(lambda _: wake.set())
         try:
-            await self.context.write(self._properties())
+            await self._write(b"")
             while True:
                 wake.clear()
                 if reader.done() and (error := reader.exception()):
@@ -84,7 +85,7 @@ class _Stream:
                 if not self.holder.full:
                     body, count = self._take()
                     if count:
-                        await self.context.write(body + self._properties())
+                        await self._write(body)
                         continue
                 await wake.wait()
         finally:
@@ -99,12 +100,14 @@ class _Stream:
             size = min(size, holder.max_bytes - holder.bytes)
         return self.subscription.delivery.take(limit, size, self.deadline, holder)
 
-    def _properties(self) -> bytes:
-        """The client switches exactly-once handling by this field of *every* response."""
+    async def _write(self, body: bytes) -> None:
+        """Send a serialized response and the subscription's properties: clients look for these in *every* response."""
         rules = self.subscription.delivery.rules
         properties = {"exactly_once_delivery_enabled": rules.exactly_once, "message_ordering_enabled": rules.ordered}
-        serialized: bytes = StreamingPullResponse(subscription_properties=properties).SerializeToString()
-        return serialized
+        async with self._writing:
+            await self.context.write(
+                body + StreamingPullResponse(subscription_properties=properties).SerializeToString()
+            )
 
     async def _read(self, requests: Any) -> None:
         async for request in requests:
@@ -127,13 +130,13 @@ class _Stream:
             if confirm:
                 response = StreamingPullResponse()
                 _confirm(response.acknowledge_confirmation, request.ack_ids, stale)
-                await self.context.write(response.SerializeToString() + self._properties())
+                await self._write(response.SerializeToString())
         if request.modify_deadline_ack_ids:
             stale = self._modify(request)
             if confirm:
                 response = StreamingPullResponse()
                 _confirm(response.modify_ack_deadline_confirmation, request.modify_deadline_ack_ids, stale)
-                await self.context.write(response.SerializeToString() + self._properties())
+                await self._write(response.SerializeToString())
 
     def _modify(self, request: Any) -> set[str]:
         by_seconds: dict[int, list[str]] = {}

@@ -208,10 +208,10 @@ def cloud(request, clouds) -> Cloud:
     """The clients of either server."""
     if request.param == "google":
         for mark in request.node.iter_markers("google_differs"):
-            run = mark.kwargs.get("run", True)
-            request.applymarker(pytest.mark.xfail(reason=mark.args[0], strict=run, run=run))
-            if not run:
+            if not mark.kwargs.get("run", True):
                 pytest.xfail(mark.args[0])
+            known = "0.8.20" in str(emulator_jar())  # a newer one may have learned it
+            request.applymarker(pytest.mark.xfail(reason=mark.args[0], strict=known))
     return clouds(request.param)
 
 
