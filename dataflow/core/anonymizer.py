@@ -66,7 +66,9 @@ class Anonymizer:
             [pl.Series(path, decoded.columns[path], dtype=kind) for path, kind in self._schema.items()]
             + [
                 pl.Series(INDEX, decoded.kept, dtype=pl.UInt32),
-                pl.Series(RECEIVED, [batch.received[index] for index in decoded.kept], dtype=pl.Int64),
+                pl.Series(RECEIVED, batch.received, dtype=pl.Int64).gather(decoded.kept)
+                if decoded.rejects
+                else pl.Series(RECEIVED, batch.received, dtype=pl.Int64),
             ]
         )
         frame, late_rejects = self._validator.validate(frame)

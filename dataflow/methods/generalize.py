@@ -79,7 +79,7 @@ class ReduceVersion(Method, frozen=True):
 
 
 OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-IPV4_C = rf"^((?:{OCTET}\.){{3}}){OCTET}$"
+IPV4 = rf"^(?:{OCTET}\.){{3}}{OCTET}$"
 
 
 class TruncateIp(Method, frozen=True):
@@ -99,12 +99,21 @@ class TruncateIp(Method, frozen=True):
         return column.map_batches(self._truncate, return_dtype=pl.String)
 
     def _truncate(self, values: pl.Series) -> pl.Series:
-        out = values.str.extract(IPV4_C, 1) + "0" if self.v4 == 24 else pl.Series([None] * len(values), dtype=pl.String)
-        rest = values.filter(out.is_null() & values.is_not_null()).unique()
-        if rest.is_empty():
-            return out
-        networks = pl.Series([self._one(value) for value in rest], dtype=pl.String)
-        return out.fill_null(values.replace_strict(rest, networks, default=None, return_dtype=pl.String))
+        """IPv4 to /24 by text; every other address one by one, each once."""
+        if self.v4 != 24:
+            return self._each(values)
+        plain = values.str.contains(IPV4)
+        short = values.str.strip_chars_end("0123456789") + "0"
+        if plain.all():
+            return short
+        return short.zip_with(plain.fill_null(False), self._each(values.filter(~plain), over=values))
+
+    def _each(self, values: pl.Series, over: pl.Series | None = None) -> pl.Series:
+        """The networks of `over` (default: of `values`), where they stand among `values`; null elsewhere."""
+        known = values.drop_nulls().unique()
+        networks = pl.Series([self._one(value) for value in known], dtype=pl.String)
+        target = values if over is None else over
+        return target.replace_strict(known, networks, default=None, return_dtype=pl.String)
 
     def _one(self, value: str) -> str | None:
         try:
