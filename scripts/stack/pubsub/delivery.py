@@ -25,6 +25,8 @@ from .lease import Entry, Holder, Lane, Rules
 from .message import Message, varint
 
 _ACK_ID = re.compile(r"([0-9a-f]+)-([0-9a-f]+)-([0-9]+)-[0-9a-f]+")
+_SLACK = 10_000
+"""Ended leases that may be remembered, see `_expire_at`."""
 _NUMBER: Callable[[Entry], int] = attrgetter("message.number")
 
 
@@ -49,6 +51,7 @@ class Delivery:
         self._ready: deque[Entry | Lane] = deque()
         self._lanes: dict[str, Lane] = {}
         self._expiring: list[tuple[float, int, list[Entry]]] = []
+        self._watched = 0
         self._delayed: list[tuple[float, int, Entry | Lane]] = []
         self._order = itertools.count()
         self._nonce = secrets.token_hex(2)
@@ -82,6 +85,7 @@ class Delivery:
         self._lanes.clear()
         self._delayed.clear()
         self._expiring.clear()
+        self._watched = 0
         self.seeks += 1
         self.offer(messages)
 
@@ -174,8 +178,7 @@ class Delivery:
             for entry in group:
                 entry.holder = holder
         if group:
-            heapq.heappush(self._expiring, (until, next(self._order), group))
-            self._arm()
+            self._expire_at(until, group)
         return b"".join(parts), len(group)
 
     def _next(self, lane: Lane) -> Entry | None:
@@ -229,8 +232,7 @@ class Delivery:
         for entry in entries:
             entry.deadline = until
         if entries:
-            heapq.heappush(self._expiring, (until, next(self._order), entries))
-            self._arm()
+            self._expire_at(until, entries)
         return [], stale
 
     def exhausted(self, entry: Entry) -> bool:
@@ -359,6 +361,20 @@ class Delivery:
     def _now() -> float:
         return asyncio.get_running_loop().time()
 
+    def _expire_at(self, until: float, entries: list[Entry]) -> None:
+        """Look at the entries again when their leases run out.
+
+        What was acknowledged by then would be kept in memory for as long; so from time to time it is swept out.
+        """
+        heapq.heappush(self._expiring, (until, next(self._order), entries))
+        self._watched += len(entries)
+        if self._watched > 2 * len(self.leases) + _SLACK:
+            groups = [(at, order, [each for each in group if each.ack_id]) for at, order, group in self._expiring]
+            self._expiring = [group for group in groups if group[2]]
+            heapq.heapify(self._expiring)
+            self._watched = sum(len(group) for _, _, group in self._expiring)
+        self._arm()
+
     def _arm(self) -> None:
         times = [heap[0][0] for heap in (self._expiring, self._delayed) if heap]
         if not times:
@@ -375,6 +391,7 @@ class Delivery:
         due: list[Entry] = []
         while self._expiring and self._expiring[0][0] <= now:
             group = heapq.heappop(self._expiring)[2]
+            self._watched -= len(group)
             due += [entry for entry in group if entry.ack_id is not None and entry.deadline <= now]
         while self._delayed and self._delayed[0][0] <= now:
             item = heapq.heappop(self._delayed)[2]

@@ -2,13 +2,14 @@
 
 import asyncio
 import functools
+import gc
 import time
 
 import pytest
 from google.pubsub_v1 import types
 
 from scripts.stack.pubsub.delivery import AckIdError, Delivery
-from scripts.stack.pubsub.lease import Holder, Rules
+from scripts.stack.pubsub.lease import Entry, Holder, Rules
 from scripts.stack.pubsub.message import stamp
 
 PullResponse, PubsubMessage = types.PullResponse.pb(), types.PubsubMessage.pb()
@@ -230,3 +231,28 @@ async def test_consumers_are_woken_by_new_messages():
     made.consumers.add(wake)
     offer(made, b"1")
     assert wake.is_set()
+
+
+def pump(made, batches):
+    """Thousands of messages, each acknowledged at once under a long deadline."""
+    for number in range(batches):
+        offer(made, *[b"x"] * 1000, first=2 + number * 1000)
+        made.take(1000, SIZE, 600)
+        acked(made, *[ack_id for ack_id, entry in made.leases.items() if entry.message.number > 1])
+
+
+@on_loop
+async def test_acknowledged_messages_are_not_remembered_until_their_deadline():
+    before = sum(type(each) is Entry for each in gc.get_objects())
+    made = delivery()
+    pump(made, 40)
+    assert sum(type(each) is Entry for each in gc.get_objects()) - before <= 11_000
+
+
+@on_loop
+async def test_a_lease_runs_out_though_ended_ones_were_swept_out():
+    made = delivery(b"kept")
+    take(made, deadline=0.2)
+    pump(made, 15)
+    await asyncio.sleep(0.3)
+    assert list(take(made)) == [b"kept"]
