@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.stack.pubsub.filter import FilterError, parse
@@ -54,12 +54,14 @@ EXPRESSIONS = st.recursive(
 ).filter(lambda expression: len(expression[0].encode()) <= 256)
 
 
+@settings(deadline=None)  # two cores that other tests share
 @given(EXPRESSIONS, ATTRIBUTES)
 def test_an_expression_means_what_it_says(expression, attributes):
     text, meaning = expression
     assert parse(text)(attributes) == meaning(attributes)
 
 
+@settings(deadline=None)  # two cores that other tests share
 @given(st.text(alphabet='attributes.:=!"() ANDORNOThasPrefix-\\,x1', max_size=60))
 def test_any_text_is_read_or_refused(text):
     with contextlib.suppress(FilterError):
