@@ -42,6 +42,8 @@ METADATA_VIEWS = frozenset(
 )
 """Views of `<dataset>.INFORMATION_SCHEMA` that tell of that dataset's tables only."""
 METADATA_TABLES = frozenset(("__TABLES__", "__TABLES_SUMMARY__"))
+CTE = re.compile(r"(?!__TABLES)\w+(-\w+)*", re.IGNORECASE)
+"""Names of CTEs that are taken for nothing else anywhere: `INFORMATION_SCHEMA.JOBS`, quoted, is one to some."""
 
 HIDING = (exp.Command, exp.Into, exp.ReadCSV, exp.ReadParquet, exp.Pragma, exp.Attach, exp.Detach, exp.Use, exp.Copy)
 """Expressions that may name a table in a way that is not seen here, or read files."""
@@ -149,6 +151,8 @@ def _walk(node: exp.Expr, project: str, default: tuple[str, str] | None, ctes: f
         recursive, visible = bool(with_.args.get("recursive")), ctes
         for cte in with_.expressions:
             name = cte.alias.casefold()
+            if not CTE.fullmatch(name):
+                raise UnreadableSQLError("A CTE has a name that may stand for a table.")
             # Outside of WITH RECURSIVE a CTE's name within its own body is the table of that name.
             yield from _walk(cte, project, default, visible | {name} if recursive else visible)
             visible |= {name}

@@ -34,7 +34,9 @@ VIEWS = {
     "warehouse__app.events": "SELECT * FROM `{p}`.anonymized__app.app_event",
     "warehouse__app.sessions": "SELECT user_token, count(*) AS events FROM `{p}.warehouse__app.events` GROUP BY 1",
     "warehouse__places.checkins": "SELECT * FROM `{p}`.`anonymized__places`.`checkin`",
-    "marts__product.daily_active_users": "SELECT day, count(DISTINCT user_token) AS users FROM warehouse__app.events GROUP BY 1",
+    "marts__product.daily_active_users": (
+        "SELECT day, count(DISTINCT user_token) AS users FROM warehouse__app.events GROUP BY 1"
+    ),
     "marts__product.monthly_active_users": "SELECT DATE_TRUNC(day, MONTH) AS month FROM warehouse__app.events",
     "marts__product.top_screens": "SELECT user_token FROM warehouse__app.events",
     "marts__places.checkins_by_area_hour": "SELECT area, count(*) AS n FROM warehouse__places.checkins GROUP BY area",
