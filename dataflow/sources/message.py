@@ -18,3 +18,8 @@ class Message:
     position: str
     received: int
     ack_id: str
+
+
+def position(store: str, message_id: str) -> str:
+    """store: the broker's store id; empty for Pub/Sub itself, whose message ids never repeat within a topic."""
+    return f"{store}/{message_id}"

@@ -15,7 +15,7 @@ from google.pubsub_v1.types import (
 )
 
 from dataflow.errors import NorenError
-from dataflow.sources.message import Message
+from dataflow.sources.message import Message, position
 
 MOST_ACK_IDS = 2_500
 """Per request: the service takes 512 KiB a request, an ack id has up to 200 bytes."""
@@ -92,7 +92,7 @@ class PubSubSubscription:
             data=message.data,
             attributes=message.attributes,
             message_id=message.message_id,
-            position=f"{self._store}/{message.message_id}",
+            position=position(self._store, message.message_id),
             received=time.seconds * 1_000_000 + time.nanos // 1_000,
             ack_id=received.ack_id,
         )

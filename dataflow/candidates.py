@@ -1,0 +1,144 @@
+"""Candidates: everything that a batch would put out if all of it were new, and what deduplication leaves of it.
+
+Both drivers make them from messages and decide them with a Deduplicator; the pull loop at once, the Beam pipeline after
+splitting them by shards of the event token.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from dataflow.contract import Contract
+from dataflow.core import Anonymizer, Batch
+from dataflow.dead_letters import DeadLetter, dead_letter_rows
+from dataflow.journal import Entry
+from dataflow.keys import Sealer
+from dataflow.operators.deduplicate import Deduplicator, Index
+from dataflow.sources.message import Message
+from dataflow.unknown_fields import unknown_field_rows
+
+Origin = tuple[str, int]
+"""(position, microseconds of broker publish time) of the message that a row comes from."""
+
+SHARD_DIGITS = 4
+"""Hex digits of a token that its shard is made from: shards stay even up to some thousands of them."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """raw, anonymized: rows of the accepted events, aligned with each other and with `origins`.
+
+    dead: rows of the dead-letter table, aligned with `dead_origins`; each position once.
+    unknown: (row, path, JSON type) of every undeclared field of an accepted event.
+    newest: the latest publish time of the whole batch, microseconds.
+    """
+
+    raw: pl.DataFrame
+    anonymized: pl.DataFrame
+    origins: list[Origin]
+    dead: pl.DataFrame
+    dead_origins: list[Origin]
+    unknown: list[tuple[int, str, str]]
+    newest: int
+
+    def decide(self, deduplicator: Deduplicator, contract: Contract) -> Entry:
+        """The entry of what is new to the deduplicator, which learns nothing yet: first the entry must be durable."""
+        tokens = self.raw["event_token"].to_list()
+        verdict = deduplicator.sort_out(tokens, [position for position, _ in self.origins])
+        dead = [row for row, (position, _) in enumerate(self.dead_origins) if not deduplicator.counted(position)]
+        new = set(verdict.new)
+        index = Index(
+            accepted=[(tokens[row], *self.origins[row]) for row in verdict.new],
+            dead=[self.dead_origins[row] for row in dead],
+            # a message delivered twice in one batch counts once
+            duplicates=list(dict(self.origins[row] for row in verdict.duplicates).items()),
+        )
+        unknown = [(path, kind) for row, path, kind in self.unknown if row in new]
+        return Entry(
+            index,
+            {
+                "raw": _picked(self.raw, verdict.new),
+                "anonymized": _picked(self.anonymized, verdict.new),
+                "dead": _picked(self.dead, dead),
+                "unknown": unknown_field_rows(unknown, contract, self.newest),
+            },
+        )
+
+    def split(self, shards: int) -> dict[int, "Candidates"]:
+        """Its parts by shard, of those shards that have a part. All events of one token are of one shard, and so are
+        all
+        dead letters of one message."""
+        if shards == 1:
+            return {0: self}
+        shard_of, dead_shard_of = _shards(self.raw["event_token"], shards), _shards(self.dead["dead_token"], shards)
+        rows, dead = _by_shard(shard_of), _by_shard(dead_shard_of)
+        unknown: dict[int, list[tuple[int, str, str]]] = {}
+        place = {row: number for members in rows.values() for number, row in enumerate(members)}
+        for row, path, kind in self.unknown:
+            unknown.setdefault(shard_of[row], []).append((place[row], path, kind))
+        return {
+            shard: Candidates(
+                raw=self.raw[rows.get(shard, [])],
+                anonymized=self.anonymized[rows.get(shard, [])],
+                origins=[self.origins[row] for row in rows.get(shard, [])],
+                dead=self.dead[dead.get(shard, [])],
+                dead_origins=[self.dead_origins[row] for row in dead.get(shard, [])],
+                unknown=unknown.get(shard, []),
+                newest=self.newest,
+            )
+            for shard in sorted(rows.keys() | dead.keys())
+        }
+
+
+class Preparer:
+    """Makes candidates from messages.
+
+    sealer: seals the bytes of dead letters.
+    """
+
+    def __init__(self, anonymizer: Anonymizer, sealer: Sealer) -> None:
+        self.contract = anonymizer.contract
+        self._anonymizer = anonymizer
+        self._sealer = sealer
+
+    def prepare(self, messages: Sequence[Message]) -> Candidates:
+        """Anonymize one batch, which is not empty."""
+        outcome = self._anonymizer.process(
+            Batch([message.data for message in messages], [message.received for message in messages])
+        )
+        letters: dict[str, DeadLetter] = {}  # a message delivered twice in one batch is one dead letter
+        for reject in outcome.rejects:
+            message = messages[reject.index]
+            letters.setdefault(
+                message.position,
+                DeadLetter(
+                    reject, message.data, message.attributes, message.message_id, message.position, message.received
+                ),
+            )
+        row_of = {index: row for row, index in enumerate(outcome.index)} if outcome.unknown else {}
+        return Candidates(
+            raw=outcome.raw,
+            anonymized=outcome.anonymized,
+            origins=[(messages[index].position, messages[index].received) for index in outcome.index],
+            dead=dead_letter_rows(list(letters.values()), self.contract, self._anonymizer.policy, self._sealer),
+            dead_origins=[(letter.position, letter.received) for letter in letters.values()],
+            unknown=[(row_of[index], path, kind) for index, path, kind in outcome.unknown if index in row_of],
+            newest=max(message.received for message in messages),
+        )
+
+
+def _picked(frame: pl.DataFrame, rows: list[int]) -> pl.DataFrame:
+    return frame if len(rows) == frame.height else frame[rows]
+
+
+def _shards(tokens: pl.Series, shards: int) -> list[int]:
+    return (tokens.str.head(SHARD_DIGITS).str.to_integer(base=16) % shards).to_list()
+
+
+def _by_shard(shards: list[int]) -> dict[int, list[int]]:
+    """Row numbers by shard, in order."""
+    rows: dict[int, list[int]] = {}
+    for row, shard in enumerate(shards):
+        rows.setdefault(shard, []).append(row)
+    return rows
