@@ -168,7 +168,8 @@ async def read(request: Request, caller: str) -> Call:
     elif encoding != "identity":
         raise errors.invalid(f"The content encoding {encoding} is not served.")
     params = dict(request.query_params.items())
-    return Call(caller, dict(request.path_params), params, dict(request.headers), content)
+    root = str(request.base_url).rstrip("/")
+    return Call(caller, dict(request.path_params), params, dict(request.headers), content, root)
 
 
 def unzip(content: bytes) -> bytes:

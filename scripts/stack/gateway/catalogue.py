@@ -16,8 +16,8 @@ SECONDS = 1.0
 GATEWAY = "noren-gateway"
 """The caller of the gateway's own look-ups."""
 MACRO = re.compile(r"(?<![\w.`])bq\.main\.(?=\w+\()")
-"""The emulator keeps a view's definition with some functions under their name in its engine: scalar macros, all of them.
-Taken off, the name is the one that was checked when the view was made."""
+"""The emulator keeps a view's definition with some functions under their name in its engine: scalar macros, all of
+them. Taken off, the name is the one that was checked when the view was made."""
 
 
 class LiveCatalogue:

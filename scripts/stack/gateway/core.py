@@ -18,6 +18,7 @@ class Call:
     """One request of a known caller.
 
     names: the parts of the path, e.g. dataset and table. content: the body as it came, uncompressed.
+    root: the gateway's address as the caller wrote it, e.g. http://127.0.0.1:9060
     """
 
     caller: str
@@ -25,6 +26,7 @@ class Call:
     params: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     content: bytes = b""
+    root: str = ""
 
     @property
     def body(self) -> Any:

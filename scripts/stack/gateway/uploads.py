@@ -60,7 +60,7 @@ class Uploads:
         identifier = parse_qs(urlsplit(response.headers["location"]).query)["upload_id"][0]
         with self._lock:
             self._callers[identifier] = call.caller
-        location = f"{UPLOAD}{_where(core)}?uploadType=resumable&upload_id={identifier}"
+        location = f"{call.root}{UPLOAD}{_where(core)}?uploadType=resumable&upload_id={identifier}"
         return Answer(200, b"", {"location": location, "x-guploader-uploadid": identifier})
 
 
