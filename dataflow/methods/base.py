@@ -1,13 +1,13 @@
 """What a method is: a rule's parameters, checked when the policy is read, and a columnar expression."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 import polars as pl
 
-from dataflow.contract import Field, FieldType
+from dataflow.contract import Classification, Field, FieldType
 from dataflow.keys import TokenKey
 
 
@@ -31,6 +31,9 @@ class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reversible: whether someone with the key gets the value back.
     leaks: what an attacker with the output alone still learns.
     lane: `pseudonymized`, or `anonymous` where the output may also enter the anonymous lane.
+    unfit_for: classifications that it may not be chosen for, since a whole value may come through it.
+    scales: parameter -> which of its values let more through: `more` or `less` of a number, or its values in order, the
+    one that tells least first. A change of a parameter that has none counts as weaker, to be reviewed.
     """
 
     name: ClassVar[str]
@@ -39,6 +42,12 @@ class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reversible: ClassVar[bool] = False
     leaks: ClassVar[str] = ""
     lane: ClassVar[str] = "pseudonymized"
+    unfit_for: ClassVar[frozenset[Classification]] = frozenset()
+    scales: ClassVar[Mapping[str, Literal["more", "less"] | tuple[str, ...]]] = {}
+
+    def effect(self) -> str:
+        """What these parameters mean to a reader, e.g. `a grid of 1.1 km`; empty where they speak for themselves."""
+        return ""
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr | None:
         """The anonymized column (null stays null), or None when the column goes."""
@@ -48,6 +57,17 @@ class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The same for one value that is not null, in plain Python: what the columnar path is tested against."""
         raise NotImplementedError
 
+
+PERSONAL = frozenset(
+    {
+        Classification.IDENTIFIER,
+        Classification.LOCATION,
+        Classification.NETWORK,
+        Classification.FREE_TEXT,
+        Classification.SENSITIVE,
+    }
+)
+"""Classifications whose values never leave the curtain as they are."""
 
 TEXT = frozenset({FieldType.STRING})
 NUMERIC = frozenset({FieldType.INTEGER, FieldType.NUMBER})

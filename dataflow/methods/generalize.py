@@ -3,13 +3,13 @@
 import datetime
 import ipaddress
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 import polars as pl
 
 from dataflow.contract import Field, FieldType
-from dataflow.methods.base import TEXT, Context, Method
+from dataflow.methods.base import PERSONAL, TEXT, Context, Method
 
 
 class CoarsenLocation(Method, frozen=True):
@@ -22,7 +22,11 @@ class CoarsenLocation(Method, frozen=True):
     name = "coarsen_location"
     accepts = frozenset({FieldType.NUMBER})
     leaks = "the grid cell"
+    scales: ClassVar = {"decimals": "more"}
     decimals: Annotated[int, msgspec.Meta(ge=0, le=4)] = 2
+
+    def effect(self) -> str:
+        return f"a grid of {('111 km', '11 km', '1.1 km', '110 m', '11 m')[self.decimals]}"
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
         factor = 10.0**self.decimals
@@ -40,7 +44,11 @@ class TruncateTime(Method, frozen=True):
     name = "truncate_time"
     accepts = frozenset({FieldType.TIMESTAMP})
     leaks = "the unit of time"
+    scales: ClassVar = {"unit": ("day", "hour", "minute", "second")}
     unit: Literal["second", "minute", "hour", "day"] = "hour"
+
+    def effect(self) -> str:
+        return f"times to the {self.unit}"
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
         return column.dt.truncate({"second": "1s", "minute": "1m", "hour": "1h", "day": "1d"}[self.unit])
@@ -64,6 +72,8 @@ class ReduceVersion(Method, frozen=True):
     name = "reduce_version"
     accepts = TEXT
     leaks = "the kept numbers: a rare old version narrows a crowd"
+    unfit_for = PERSONAL
+    scales: ClassVar = {"parts": "more"}
     parts: Annotated[int, msgspec.Meta(ge=1, le=3)] = 1
 
     @property
@@ -92,8 +102,12 @@ class TruncateIp(Method, frozen=True):
     name = "truncate_ip"
     accepts = TEXT
     leaks = "the network: a small company's /24 is the company"
+    scales: ClassVar = {"v4": "more", "v6": "more"}
     v4: Annotated[int, msgspec.Meta(ge=0, le=24)] = 24
     v6: Annotated[int, msgspec.Meta(ge=0, le=64)] = 48
+
+    def effect(self) -> str:
+        return f"networks of {2 ** (32 - self.v4):,} IPv4 addresses"
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
         return column.map_batches(self._truncate, return_dtype=pl.String)

@@ -3,7 +3,7 @@
 import polars as pl
 
 from dataflow.contract import Field
-from dataflow.methods.base import ANY, Context, Method
+from dataflow.methods.base import ANY, PERSONAL, Context, Method
 
 
 class Keep(Method, frozen=True):
@@ -13,6 +13,7 @@ class Keep(Method, frozen=True):
     accepts = ANY
     leaks = "everything"
     reversible = True
+    unfit_for = PERSONAL
     lane = "anonymous"
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:

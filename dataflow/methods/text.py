@@ -5,8 +5,8 @@ import re
 
 import polars as pl
 
-from dataflow.contract import Field
-from dataflow.methods.base import TEXT, Context, Method
+from dataflow.contract import Classification, Field
+from dataflow.methods.base import PERSONAL, TEXT, Context, Method
 
 PATTERNS = (
     ("<EMAIL>", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}"),
@@ -33,6 +33,7 @@ class Scrub(Method, frozen=True):
     name = "scrub"
     accepts = TEXT
     leaks = "everything that is no e-mail address, IP address or long number"
+    unfit_for = PERSONAL - {Classification.FREE_TEXT}
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
         return column.map_batches(_scrub, return_dtype=pl.String)
