@@ -154,9 +154,24 @@ def _validate(path: Path, document: Any) -> None:
     if spec is None or not spec.submodule_search_locations:
         raise NorenError("The package open-data-contract-standard is missing: run the set-up again.")
     schema = json.loads((Path(spec.submodule_search_locations[0]) / "schema.json").read_text(encoding="utf-8"))
+    for where in _untyped(document):
+        # the schema's conditions all hold for a property without a type, and best_match names one of them at random
+        raise NorenError(f"{path.name}: {where}: logicalType is missing.")
     error = best_match(Draft201909Validator(schema).iter_errors(document))
     if error is not None:
         raise NorenError(f"{path.name}: {error.json_path}: {error.message.splitlines()[0][:300]}.")
+
+
+def _untyped(entry: Any, where: str = "$") -> Iterator[str]:
+    """JSON paths of properties without a logicalType, at any depth."""
+    if not isinstance(entry, dict):
+        return
+    for part in ("schema", "properties"):
+        for number, child in enumerate(entry[part]) if isinstance(entry.get(part), list) else ():
+            place = f"{where}.{part}[{number}]"
+            if part == "properties" and isinstance(child, dict) and "logicalType" not in child:
+                yield place
+            yield from _untyped(child, place)
 
 
 class _Reader:
@@ -179,6 +194,7 @@ class _Reader:
             raise self.fail("schema", "must hold exactly one object, the event.")
         schema = schemas[0]
         fields = tuple(self.field(entry, "", None) for entry in schema.get("properties") or [])
+        self.distinct(fields)
         custom = {entry["property"]: entry["value"] for entry in schema.get("customProperties") or []}
         keys = list(_keys(schema.get("properties") or []))
         contract = Contract(
@@ -189,7 +205,7 @@ class _Reader:
             fields=fields,
             identity=tuple(path for _, path in sorted(keys)),
             event_time=str(custom.get("eventTime", "")),
-            max_message_bytes=int(custom.get("maxMessageBytes", DEFAULT_MAX_MESSAGE_BYTES)),
+            max_message_bytes=custom.get("maxMessageBytes", DEFAULT_MAX_MESSAGE_BYTES),
         )
         self.check(contract)
         return contract
@@ -198,15 +214,23 @@ class _Reader:
         leaves = {leaf.path: leaf for leaf in contract.leaves()}
         if not contract.identity:
             raise self.fail("schema", "no field has primaryKey: true; the identity decides what a duplicate is.")
+        always = set(_always_present(contract.fields))
         for path in contract.identity:
-            if path not in leaves or not leaves[path].required:
-                raise self.fail(path, "is part of the identity and must be a required value.")
+            if path not in always:
+                raise self.fail(
+                    path, "is part of the identity and must be required, and so must every object that it is in."
+                )
         time = leaves.get(contract.event_time)
-        if time is None or time.type is not FieldType.TIMESTAMP or not time.required:
-            raise self.fail("customProperties.eventTime", "must name a required timestamp field.")
+        if time is None or time.type is not FieldType.TIMESTAMP or time.path not in always:
+            raise self.fail(
+                "customProperties.eventTime", "must name a required timestamp field, in required objects only."
+            )
         for field in contract.fields:
-            if field.name in RESERVED:
+            if field.name.lower() in RESERVED:
                 raise self.fail(field.path, "is the name of a column that every table has; rename the field.")
+        longest = contract.max_message_bytes
+        if type(longest) is not int or longest < 1:
+            raise self.fail("customProperties.maxMessageBytes", "must be a whole number of bytes above 0.")
 
     def field(self, entry: dict[str, Any], parent: str, inherited: Classification | None) -> Field:
         name = entry.get("name", "")
@@ -214,7 +238,7 @@ class _Reader:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", name):
             raise self.fail(path, "a field's name is letters, digits and underscores, as BigQuery wants it.")
         try:
-            kind = FieldType(entry.get("logicalType", "string"))
+            kind = FieldType(entry["logicalType"])
         except ValueError:
             kinds = ", ".join(FieldType)
             raise self.fail(path, f"logicalType {entry['logicalType']} is not supported; use {kinds}.") from None
@@ -228,6 +252,7 @@ class _Reader:
         children = tuple(self.field(child, path, classification) for child in entry.get("properties") or [])
         if (kind is FieldType.OBJECT) != bool(children):
             raise self.fail(path, "an object needs properties, and only an object has them.")
+        self.distinct(children)
         return Field(
             name=name,
             path=path,
@@ -238,6 +263,13 @@ class _Reader:
             constraints=self.constraints(entry, kind, path),
             children=children,
         )
+
+    def distinct(self, fields: tuple[Field, ...]) -> None:
+        seen: set[str] = set()
+        for field in fields:
+            if field.name.lower() in seen:
+                raise self.fail(field.path, "another field of the object has this name; BigQuery ignores case.")
+            seen.add(field.name.lower())
 
     def constraints(self, entry: dict[str, Any], kind: FieldType, path: str) -> Constraints:
         options = entry.get("logicalTypeOptions") or {}
@@ -258,6 +290,14 @@ class _Reader:
             format=options.get("format"),
             values=values,
         )
+
+
+def _always_present(fields: tuple[Field, ...]) -> Iterator[str]:
+    """Paths of the values that every event has: required, in required objects only."""
+    for field in fields:
+        if field.required:
+            yield field.path
+            yield from _always_present(field.children)
 
 
 def _keys(entries: list[dict[str, Any]], parent: str = "") -> Iterator[tuple[int, str]]:

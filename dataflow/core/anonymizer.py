@@ -66,7 +66,7 @@ class Anonymizer:
             [pl.Series(path, decoded.columns[path], dtype=kind) for path, kind in self._schema.items()]
             + [
                 pl.Series(INDEX, decoded.kept, dtype=pl.UInt32),
-                pl.Series(RECEIVED, batch.received, dtype=pl.Int64).gather(decoded.kept)
+                pl.Series(RECEIVED, batch.received, dtype=pl.Int64).gather(list(decoded.kept))
                 if decoded.rejects
                 else pl.Series(RECEIVED, batch.received, dtype=pl.Int64),
             ]

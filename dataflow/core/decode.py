@@ -30,6 +30,11 @@ LEARN_AFTER = 32
 
 MOST_LEARNED = 64
 
+MOST_SEEN = 1_000
+"""Undeclared names that are waited for at a time: whoever makes up new ones for ever fills no memory."""
+
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+
 _JSON_TYPES = {
     b"{"[0]: "object",
     b"["[0]: "array",
@@ -114,26 +119,26 @@ class Decoder:
         if isinstance(error, msgspec.ValidationError) and _UNKNOWN.match(str(error)):
             try:
                 values = self._reader.spread_lenient(self._reader.decode_lenient(payload))
-                self._note_unknown(index, orjson.loads(payload), decoded)
-            except orjson.JSONDecodeError:
-                decoded.rejects.append(Reject(index, Reason.TOO_DEEP, WHOLE, "is nested too deeply"))
+                unknown = list(_undeclared(payload, "", self._declared))
             except FAILURES as second:
                 decoded.rejects.append(_reject(index, payload, second, self.contract))
             else:
+                for parent, name, kind in unknown:
+                    decoded.unknown.append((index, self._note_unknown(parent, name), kind))
                 return values
         else:
             decoded.rejects.append(_reject(index, payload, error, self.contract))
         return None
 
-    def _note_unknown(self, index: int, document: dict[str, Any], decoded: Decoded) -> None:
-        for parent, name, value in _undeclared(document, "", self._declared):
-            path = f"{parent}.{name}" if parent else name
-            if _PLAIN_NAME.fullmatch(name):
-                if path not in self._learned and len(self._learned) < MOST_LEARNED:
-                    self._seen[path] += 1
-            else:
-                path = f"{parent}.{OTHER}" if parent else OTHER
-            decoded.unknown.append((index, path, _json_type(value)))
+    def _note_unknown(self, parent: str, name: str) -> str:
+        """The path that an undeclared field is counted under; names that come often are learned."""
+        if not _PLAIN_NAME.fullmatch(name):
+            return f"{parent}.{OTHER}" if parent else OTHER
+        path = f"{parent}.{name}" if parent else name
+        room = len(self._learned) < MOST_LEARNED and (path in self._seen or len(self._seen) < MOST_SEEN)
+        if room and path not in self._learned:
+            self._seen[path] += 1
+        return path
 
 
 def _raw_type(first: int) -> str:
@@ -141,25 +146,20 @@ def _raw_type(first: int) -> str:
     return _JSON_TYPES.get(first, "number")
 
 
-def _json_type(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, dict):
-        return "object"
-    return "array" if isinstance(value, list) else "string" if isinstance(value, str) else "number"
+def _undeclared(
+    document: bytes | Raw, parent: str, declared: dict[str, frozenset[str]]
+) -> Iterable[tuple[str, str, str]]:
+    """(parent path, name, JSON type) of every field that the contract does not declare.
 
-
-def _undeclared(value: Any, path: str, declared: dict[str, frozenset[str]]) -> Iterable[tuple[str, str, Any]]:
-    """(parent path, name, value) of every field that the contract does not declare."""
-    if not isinstance(value, dict) or path not in declared:
-        return
-    for name, child in value.items():
-        if name in declared[path]:
-            yield from _undeclared(child, f"{path}.{name}" if path else name, declared)
-        else:
-            yield path, name, child
+    Values are not looked into: whether an event is accepted may not hang on whether its fields were learned by then.
+    """
+    for name, value in _OBJECT.decode(document).items():
+        path = f"{parent}.{name}" if parent else name
+        kind = _raw_type(bytes(value)[0])
+        if name not in declared[parent]:
+            yield parent, name, kind
+        elif path in declared and kind == "object":
+            yield from _undeclared(value, path, declared)
 
 
 def _reject(index: int, payload: bytes, error: Exception, contract: Contract) -> Reject:

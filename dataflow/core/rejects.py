@@ -44,7 +44,7 @@ class Reject:
     message: str
 
 
-_AT = re.compile(r" - at `\$\.?(.*)`$")
+_AT = " - at `$"
 _MISSING = re.compile(r"^Object missing required field `(.*)`$")
 _EXPECTED = re.compile(r"^Expected `(\w+)(?: \| null)?`(?: (of length )?([<>]=? \S+))?(?:, got `(\w+)`)?$")
 
@@ -56,9 +56,9 @@ def explain(index: int, text: str) -> Reject:
     value,
     for one.
     """
-    at = _AT.search(text)
-    path = at[1] if at else ""
-    text = text[: at.start()] if at else text
+    # from the right: a quoted value may hold the separator too, a path of declared names never does
+    before, at, path = text.rpartition(_AT)
+    text, path = (before, path.removesuffix("`").removeprefix(".")) if at else (text, "")
     if missing := _MISSING.match(text):
         field = f"{path}.{missing[1]}" if path else missing[1]
         return Reject(index, Reason.MISSING_FIELD, field, "is required and missing")

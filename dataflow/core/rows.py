@@ -173,7 +173,7 @@ def _absent(item: Field, learned: frozenset[str]) -> msgspec.Struct:
         if child.type is FieldType.OBJECT:
             values[number] = (f"f{number}", Any, _absent(child, learned))
     unset = [(f"x{number}", Any, UNSET) for number in range(len(_below(learned, item.path)))]
-    return msgspec.defstruct("absent", [*values, *unset])()
+    return msgspec.defstruct("absent", [*values, *unset], frozen=True)()
 
 
 def _type(item: Field, learned: frozenset[str], *, strict: bool) -> Any:

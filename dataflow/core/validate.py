@@ -1,5 +1,6 @@
 """Checks that are cheaper on a column than on a value: timestamps, dates, patterns, and times that cannot be."""
 
+import datetime
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,6 +17,9 @@ EARLIEST = 946_684_800_000_000
 
 BIGQUERY_RANGE = (-62_135_596_800_000_000, 253_402_300_799_999_999)
 """The years 1 to 9999 in microseconds: what a TIMESTAMP column holds."""
+
+STORABLE_DATES = (datetime.date.min, datetime.date.max)
+"""The years 1 to 9999: what a DATE column holds."""
 
 UUID = r"^[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}$"
 
@@ -42,9 +46,7 @@ class Validator:
     def __init__(self, contract: Contract) -> None:
         leaves = contract.leaves()
         self._text = [leaf for leaf in leaves if leaf.type in (FieldType.TIMESTAMP, FieldType.DATE)]
-        self._checks = [
-            check for leaf in leaves for check in _checks(leaf, is_event_time=leaf.path == contract.event_time)
-        ]
+        self._checks = [check for leaf in leaves for check in _checks(contract, leaf)]
 
     def validate(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Reject]]:
         """(the rows that pass, with typed times; a reject for each other row, by its first failing check)."""
@@ -84,7 +86,7 @@ def _parsed(leaf: Field) -> tuple[pl.DataType, pl.Expr]:
     return pl.Datetime("us", "UTC"), parsed
 
 
-def _checks(leaf: Field, *, is_event_time: bool) -> list[_Check]:
+def _checks(contract: Contract, leaf: Field) -> list[_Check]:
     column = pl.col(leaf.path)
     checks: list[_Check] = []
     if leaf.type is FieldType.TIMESTAMP:
@@ -92,8 +94,9 @@ def _checks(leaf: Field, *, is_event_time: bool) -> list[_Check]:
         storable = column.dt.timestamp("us").is_between(*BIGQUERY_RANGE)
         checks.append(_Check(leaf, storable, Reason.INVALID_TIMESTAMP, message))
     if leaf.type is FieldType.DATE:
-        checks.append(_Check(leaf, column.is_not_null(), Reason.INVALID_DATE, "must be a date such as 2024-01-15"))
-    if is_event_time:
+        storable = column.is_between(*STORABLE_DATES)
+        checks.append(_Check(leaf, storable, Reason.INVALID_DATE, "must be a date such as 2024-01-15"))
+    if leaf.path == contract.event_time:
         micros = column.dt.timestamp("us")
         ahead = micros <= pl.col(RECEIVED) + FUTURE_ALLOWANCE
         minutes = FUTURE_ALLOWANCE // 60_000_000
@@ -102,17 +105,16 @@ def _checks(leaf: Field, *, is_event_time: bool) -> list[_Check]:
         checks.append(_Check(leaf, micros >= EARLIEST, Reason.TOO_OLD, "lies before the year 2000"))
     pattern = UUID if leaf.constraints.format == "uuid" else leaf.constraints.pattern
     if pattern is not None:
-        _compile(leaf, pattern)
+        _compile(contract, leaf, pattern)
         kind = "must be a UUID" if leaf.constraints.format == "uuid" else "does not match the contract's pattern"
         checks.append(_Check(leaf, column.str.contains(pattern), Reason.INVALID_FORMAT, kind))
     return checks
 
 
-def _compile(leaf: Field, pattern: str) -> None:
+def _compile(contract: Contract, leaf: Field, pattern: str) -> None:
     """Raises NorenError when Rust's regex does not take the pattern (no look-around, no back-references)."""
     try:
         pl.Series([""]).str.contains(pattern)
     except pl.exceptions.ComputeError as error:
-        raise NorenError(
-            f"{leaf.path}: pattern: {str(error).splitlines()[-1]}; look-around is not supported."
-        ) from error
+        why = [line for line in str(error).splitlines() if "error: " in line][-1].rpartition("error: ")[2]
+        raise NorenError(f"{contract.stream}.yaml: {leaf.path}: pattern: {why.rstrip('.')}.") from error
