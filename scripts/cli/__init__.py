@@ -16,6 +16,7 @@ VERBS = {
     "contract": ("scripts.cli.contract:contract", "Render the files that are made from the contracts."),
     "demo": ("scripts.cli.demo:demo", "Run the main job end to end on a stack of its own."),
     "down": ("scripts.cli.down:down", "Stop the local stack."),
+    "policy": ("scripts.cli.policy:policy", "Check, compare and publish what is done with each field."),
     "publish": ("scripts.cli.publish:publish", "Send events to a topic of the local stack."),
     "query": ("scripts.cli.query:query", "Ask BigQuery as one of the people in iam/groups.json."),
     "run": ("scripts.cli.run:run", "Run the pipeline of a stream."),
