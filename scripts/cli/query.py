@@ -13,6 +13,9 @@ from dataflow.project import Project
 from scripts.cli.token import checked_email
 from scripts.stack.endpoints import load
 
+WIDE = 1_000_000
+"""Columns of a terminal that is none."""
+
 
 def ask(home: Path, email: str, sql: str) -> tuple[list[str], list[list[Any]]]:
     """(column names, rows) of a query asked through the gateway of the stack in `home`.
@@ -52,9 +55,10 @@ def query(email: str, home: Path | None, as_json: bool, sql: str) -> None:
         return
     from rich.console import Console
 
-    # As wide as the rows are when nobody looks at a terminal: cells of a pipe are never cut.
-    console = Console(soft_wrap=True)
-    console.print(drawn(columns, rows), crop=False, overflow="ignore", no_wrap=not console.is_terminal)
+    console = Console()
+    if not console.is_terminal:  # as wide as the rows are: nothing in a pipe is cut or wrapped
+        console = Console(width=WIDE)
+    console.print(drawn(columns, rows))
     console.print(f"{len(rows)} row{'' if len(rows) == 1 else 's'}", highlight=False)
 
 

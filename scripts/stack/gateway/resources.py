@@ -63,13 +63,17 @@ REQUEST_KEYS = frozenset(
 
 
 def only(given: Any, known: Iterable[str], what: str, ignored: Iterable[str] = ()) -> Json:
-    """`given` without the ignored keys and without keys that say nothing. Raises for a key that is not known."""
+    """`given` without the ignored keys and without keys that say nothing. Raises for a key that is not known.
+
+    A key that is not known is left out when it switches nothing on: clients send `"continuous": false` and the like.
+    """
     if not isinstance(given, dict):
         raise errors.invalid(f"{what} must be an object.")
+    names = set(known)
     said = {key: value for key, value in given.items() if value is not None and key not in set(ignored)}
-    if unknown := sorted(said.keys() - set(known)):
+    if unknown := sorted(key for key, value in said.items() if key not in names and value not in (False, "", [], {})):
         raise errors.not_served(f"{what} with {unknown[0]!r}")
-    return said
+    return {key: value for key, value in said.items() if key in names}
 
 
 def table_name(reference: Any, project: str, pattern: re.Pattern[str] = TABLE_ID) -> TableName:
