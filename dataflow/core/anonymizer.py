@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import polars as pl
 
@@ -91,8 +92,9 @@ class Anonymizer:
 
     def _rows(self, frame: pl.DataFrame, epoch: int) -> tuple[pl.DataFrame, pl.DataFrame]:
         """(raw, anonymized) rows of a frame of one key epoch."""
-        key = self._keys.token_key(self.policy.purpose(self.contract), epoch)
-        context = Context(key, self._country)
+        purpose = self.policy.purpose(self.contract)
+        key = self._keys.token_key(purpose, epoch)
+        context = Context(key, self._country, partial(self._keys.deterministic_key, purpose, epoch))
         frame = frame.with_columns(self._plan.token(key))
         return frame.select(self._raw), frame.select(self._plan.anonymized(context))
 

@@ -1,11 +1,22 @@
 """Keys: made, wrapped, opened and used here; no key leaves this package.
 
-Other rooms get objects that *use* a key (a `TokenKey` that makes tokens, a `Sealer` that encrypts), never its bytes.
+Other rooms get objects that *use* a key (a `TokenKey` that makes tokens, a
+`DeterministicKey` that encrypts reversibly, a `Sealer`), never its bytes.
 """
 
+from dataflow.keys.deterministic import DeterministicKey
 from dataflow.keys.epochs import EPOCH_MONTHS, epoch_expression, epoch_of
 from dataflow.keys.ring import KeyRing
 from dataflow.keys.seal import Sealer
 from dataflow.keys.tokens import TOKEN_DIGITS, TokenKey
 
-__all__ = ["EPOCH_MONTHS", "TOKEN_DIGITS", "KeyRing", "Sealer", "TokenKey", "epoch_expression", "epoch_of"]
+__all__ = [
+    "EPOCH_MONTHS",
+    "TOKEN_DIGITS",
+    "DeterministicKey",
+    "KeyRing",
+    "Sealer",
+    "TokenKey",
+    "epoch_expression",
+    "epoch_of",
+]

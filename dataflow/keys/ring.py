@@ -5,16 +5,18 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tink import TinkError, aead, new_keyset_handle, prf, proto_keyset_format, secret_key_access
-from tink.proto import hmac_prf_pb2, tink_pb2
+from tink import TinkError, aead, daead, new_keyset_handle, prf, proto_keyset_format, secret_key_access
+from tink.proto import aes_siv_pb2, hmac_prf_pb2, tink_pb2
 
 from dataflow.errors import NorenError
+from dataflow.keys.deterministic import DeterministicKey
 from dataflow.keys.seal import Sealer
 from dataflow.keys.tokens import TokenKey
 from dataflow.keys.wrapping import local_key
 from dataflow.objects import create_file
 
 prf.register()
+daead.register()
 
 
 class KeyRing:
@@ -30,6 +32,7 @@ class KeyRing:
         self._directory = directory
         self.__wrapping = wrapping
         self.__token_keys: dict[tuple[str, int], TokenKey] = {}
+        self.__deterministic_keys: dict[tuple[str, int], DeterministicKey] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -46,6 +49,16 @@ class KeyRing:
                 key = hmac_prf_pb2.HmacPrfKey.FromString(keyset.key[0].key_data.value)
                 self.__token_keys[purpose, epoch] = TokenKey(key.key_value)
             return self.__token_keys[purpose, epoch]
+
+    def deterministic_key(self, purpose: str, epoch: int) -> DeterministicKey:
+        """The key that `purpose` encrypts reversibly with in `epoch`. Cached."""
+        with self._lock:
+            if (purpose, epoch) not in self.__deterministic_keys:
+                handle = self._handle(f"{purpose}-siv.{epoch}", daead.deterministic_aead_key_templates.AES256_SIV)
+                keyset = tink_pb2.Keyset.FromString(proto_keyset_format.serialize(handle, secret_key_access.TOKEN))
+                key = aes_siv_pb2.AesSivKey.FromString(keyset.key[0].key_data.value)
+                self.__deterministic_keys[purpose, epoch] = DeterministicKey(key.key_value, keyset.key[0].key_id)
+            return self.__deterministic_keys[purpose, epoch]
 
     def sealer(self, purpose: str) -> Sealer:
         """What seals and opens for `purpose`, e.g. `journal` or `dead_letter`."""

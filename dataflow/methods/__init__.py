@@ -6,7 +6,7 @@ A method of a third party is a class under the entry point group `noren.methods`
 from functools import cache
 from importlib.metadata import entry_points
 
-from dataflow.methods import derive, generalize, simple, text, token
+from dataflow.methods import derive, encrypt, generalize, simple, text, token
 from dataflow.methods.base import Context, Method
 
 GROUP = "noren.methods"
@@ -15,6 +15,7 @@ BUILT_IN: tuple[type[Method], ...] = (
     simple.Keep,
     simple.Drop,
     token.Token,
+    encrypt.Encrypt,
     generalize.CoarsenLocation,
     generalize.TruncateTime,
     generalize.ReduceVersion,

@@ -7,8 +7,9 @@ from typing import ClassVar, Literal
 import msgspec
 import polars as pl
 
+from dataflow.column_type import ColumnType
 from dataflow.contract import Classification, Field, FieldType
-from dataflow.keys import TokenKey
+from dataflow.keys import DeterministicKey, TokenKey
 
 
 @dataclass(frozen=True)
@@ -17,17 +18,19 @@ class Context:
 
     key: the token key of the stream's purpose in the batch's epoch.
     country: the country code of an IP address as text, or None when no MaxMind-format file is configured.
+    deterministic: opens the key of the same purpose and epoch that encrypts reversibly; made when first asked for.
     """
 
     key: TokenKey
     country: Callable[[pl.Series], pl.Series] | None = None
+    deterministic: Callable[[], DeterministicKey] | None = None
 
 
 class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of all methods; a subclass's fields are the rule's parameters.
 
     accepts: the field types that it takes.
-    output: the type it gives, None for the same as the input.
+    output: the type it gives, None for the same as the input; a column type where no field has such a type (BYTES).
     reversible: whether someone with the key gets the value back.
     leaks: what an attacker with the output alone still learns.
     lane: `pseudonymized`, or `anonymous` where the output may also enter the anonymous lane.
@@ -38,7 +41,7 @@ class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: ClassVar[str]
     accepts: ClassVar[frozenset[FieldType]]
-    output: ClassVar[FieldType | None] = None
+    output: ClassVar[FieldType | ColumnType | None] = None
     reversible: ClassVar[bool] = False
     leaks: ClassVar[str] = ""
     lane: ClassVar[str] = "pseudonymized"

@@ -2,41 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 import polars as pl
 
+from dataflow.column_type import ColumnType as ColumnType
 from dataflow.contract import Classification, FieldType
-
-
-class ColumnType(StrEnum):
-    """Column types by their GoogleSQL names."""
-
-    STRING = "STRING"
-    INT64 = "INT64"
-    FLOAT64 = "FLOAT64"
-    BOOL = "BOOL"
-    TIMESTAMP = "TIMESTAMP"
-    DATE = "DATE"
-    BYTES = "BYTES"
-    STRUCT = "STRUCT"
-
-    @property
-    def polars(self) -> pl.DataType:
-        """The polars type of a scalar column."""
-        return _POLARS[self]
-
-
-_POLARS: dict[str, pl.DataType] = {
-    "STRING": pl.String(),
-    "INT64": pl.Int64(),
-    "FLOAT64": pl.Float64(),
-    "BOOL": pl.Boolean(),
-    "TIMESTAMP": pl.Datetime("us", "UTC"),
-    "DATE": pl.Date(),
-    "BYTES": pl.Binary(),
-}
 
 OF_FIELD = {
     FieldType.STRING: ColumnType.STRING,

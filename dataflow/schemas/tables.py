@@ -2,6 +2,7 @@
 
 from dataflow import names
 from dataflow.contract import Contract, Field, FieldType
+from dataflow.methods import Method
 from dataflow.policy import Policy
 from dataflow.schemas.columns import OF_FIELD, Column, ColumnType, Table
 
@@ -35,6 +36,12 @@ def _raw_column(field: Field) -> Column:
     )
 
 
+def _output(method: Method, input: FieldType) -> ColumnType:
+    """The column type that a method makes of a field."""
+    output = method.output or input
+    return output if isinstance(output, ColumnType) else OF_FIELD[output]
+
+
 def _anonymized_column(contract: Contract, policy: Policy, field: Field) -> Column | None:
     """None when nothing of the field is left."""
     if field.type is FieldType.OBJECT:
@@ -50,7 +57,7 @@ def _anonymized_column(contract: Contract, policy: Policy, field: Field) -> Colu
     return Column(
         name=field.name,
         path=field.path,
-        type=OF_FIELD[method.output or field.type],
+        type=_output(method, field.type),
         description=f"{field.description} ({method.name})".strip(),
         classification=field.classification,
         method=method.name,
@@ -81,7 +88,7 @@ def anonymized_table(contract: Contract, policy: Policy) -> Table:
         Column(
             name=item.name,
             path=item.name,
-            type=OF_FIELD[item.method.output or FieldType.STRING],
+            type=_output(item.method, FieldType.STRING),
             description=f"Derived from {item.source} ({item.method.name})",
             method=item.method.name,
         )
