@@ -45,7 +45,20 @@ METADATA_TABLES = frozenset(("__TABLES__", "__TABLES_SUMMARY__"))
 CTE = re.compile(r"(?!__TABLES)\w+(-\w+)*", re.IGNORECASE)
 """Names of CTEs that are taken for nothing else anywhere: `INFORMATION_SCHEMA.JOBS`, quoted, is one to some."""
 
-HIDING = (exp.Command, exp.Into, exp.ReadCSV, exp.ReadParquet, exp.Pragma, exp.Attach, exp.Detach, exp.Use, exp.Copy)
+HIDING = (
+    exp.Command,
+    exp.Into,
+    exp.ReadCSV,
+    exp.ReadParquet,
+    exp.Pragma,
+    exp.Attach,
+    exp.Detach,
+    exp.Use,
+    exp.Copy,
+    exp.Describe,
+    exp.Show,
+    exp.Summarize,
+)
 """Expressions that may name a table in a way that is not seen here, or read files."""
 
 
@@ -144,13 +157,13 @@ def _walk(node: exp.Expr, project: str, default: tuple[str, str] | None, ctes: f
     _refuse_hiding(node)
     if isinstance(node, exp.Table):
         bare = isinstance(node.this, exp.Identifier) and not node.args.get("db") and not node.args.get("catalog")
-        if not (bare and node.name.casefold() in ctes):
+        if not (bare and _folded(node.name) in ctes):
             yield resolve(node, project, default)
     with_ = node.args.get("with_")
     if with_ is not None:
         recursive, visible = bool(with_.args.get("recursive")), ctes
         for cte in with_.expressions:
-            name = cte.alias.casefold()
+            name = _folded(cte.alias)
             if not CTE.fullmatch(name):
                 raise UnreadableSQLError("A CTE has a name that may stand for a table.")
             # Outside of WITH RECURSIVE a CTE's name within its own body is the table of that name.
@@ -160,6 +173,11 @@ def _walk(node: exp.Expr, project: str, default: tuple[str, str] | None, ctes: f
     for child in node.iter_expressions():
         if child is not with_:
             yield from _walk(child, project, default, ctes)
+
+
+def _folded(name: str) -> str:
+    """What names of CTEs are compared by. Letters beyond ASCII are not folded: not every engine folds them alike."""
+    return name.lower() if name.isascii() else name
 
 
 def _refuse_hiding(node: exp.Expr) -> None:

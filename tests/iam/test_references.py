@@ -36,6 +36,7 @@ NAMES = {
     "SELECT * FROM `q.d`.information_schema.columns": {"q:d.INFORMATION_SCHEMA.COLUMNS"},
     "SELECT NET.HOST(x), SAFE.SUBSTR(x, 1), HLL_COUNT.INIT(x) FROM d.t": {"p:d.t"},
     "SELECT 1": set(),
+    "WITH \u6570 AS (SELECT 1) SELECT * FROM \u6570": set(),
 }
 
 
@@ -72,6 +73,11 @@ REFUSED = [
     "SELECT * FROM d.INFORMATION_SCHEMA.JOBS",
     "SELECT * FROM `INFORMATION_SCHEMA`.`TABLES`",
     "SELECT * FROM `INFORMATION_SCHEMA`.TABLES.x",
+    "WITH events AS (SELECT 1) SELECT * FROM event\u017f",
+    "WITH k AS (SELECT 1) SELECT * FROM \u212a",
+    "SELECT * FROM (DESCRIBE d.t)",
+    "SELECT * FROM (SHOW TABLES)",
+    "SELECT * FROM (SUMMARIZE d.t)",
     "EXECUTE IMMEDIATE 'SELECT 1'",
     "CALL d.p()",
 ]
@@ -79,9 +85,8 @@ REFUSED = [
 
 @pytest.mark.parametrize("sql", REFUSED)
 def test_what_could_hide_a_table_is_refused(sql):
-    with pytest.raises(UnreadableSQLError) as refused:
+    with pytest.raises(UnreadableSQLError):
         named(sql)
-    assert not refused.value.syntax
 
 
 def test_the_default_dataset_completes_a_name_that_is_no_cte():

@@ -7,7 +7,7 @@ import httpx
 from iam.engine import Right
 from iam.references import DATASET
 from scripts.stack.gateway import errors
-from scripts.stack.gateway.core import Answer, Call, Core, dataset_path
+from scripts.stack.gateway.core import Answer, Call, Core, dataset_path, mapping
 from scripts.stack.gateway.upstream import path
 
 CREATOR_RIGHTS = "OWNER"
@@ -37,7 +37,7 @@ def insert(core: Core, call: Call) -> httpx.Response:
     """Who creates a dataset owns it, unless the request says who has access."""
     core.guard.need_project(call.caller, Right.CREATE_DATASETS)
     body = _body(call)
-    dataset = str((body.get("datasetReference") or {}).get("datasetId", ""))
+    dataset = str(mapping(body.get("datasetReference")).get("datasetId", ""))
     if not DATASET.fullmatch(dataset):
         raise errors.invalid("A dataset needs a datasetReference with a datasetId.")
     body["datasetReference"] = {"projectId": core.project, "datasetId": dataset}

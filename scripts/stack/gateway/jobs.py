@@ -6,7 +6,7 @@ import httpx
 
 from iam.engine import Right, TableName
 from scripts.stack.gateway import errors, resources
-from scripts.stack.gateway.core import Answer, Call, Core
+from scripts.stack.gateway.core import Answer, Call, Core, mapping
 from scripts.stack.gateway.owners import CHILD, JOB_ID
 from scripts.stack.gateway.queries import Queries, refuse_sessions
 from scripts.stack.gateway.resources import Json
@@ -24,9 +24,9 @@ def insert(core: Core, call: Call) -> httpx.Response:
 
 def job(core: Core, call: Call, given: Any) -> Json:
     """A checked job resource, rebuilt from what is understood."""
-    body = given if isinstance(given, dict) else {}
+    body = mapping(given)
     checked: Json = {"configuration": checks(core, call).configuration(body.get("configuration"))}
-    if (identifier := (body.get("jobReference") or {}).get("jobId")) is not None:
+    if (identifier := mapping(body.get("jobReference")).get("jobId")) is not None:
         checked["jobReference"] = {"projectId": core.project, "jobId": _job_id(identifier)}
     return checked
 

@@ -90,6 +90,9 @@ def _create(found: Demands, tree: exp.Create, project: str, default: tuple[str, 
     kind = str(tree.args.get("kind") or "").upper()
     if kind == "SCHEMA":
         found.creates.add(_dataset(_target(tree.this), project))
+        for part in tree.iter_expressions():
+            if part is not tree.this:
+                found.reads.update(tables(part, project, default))
         return
     if kind not in OBJECTS:
         raise UnreadableSQLError(f"CREATE {kind or 'of this kind'} is not understood here.")

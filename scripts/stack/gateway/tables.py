@@ -7,7 +7,7 @@ import httpx
 from iam.engine import Right, TableName
 from iam.references import UnreadableSQLError, parse, tables, view_sources
 from scripts.stack.gateway import errors, resources
-from scripts.stack.gateway.core import Call, Core, dataset_path, table_path
+from scripts.stack.gateway.core import Call, Core, dataset_path, mapping, table_path
 from scripts.stack.gateway.resources import RESULTS, Json
 
 PAGE = ("maxResults", "pageToken")
@@ -26,8 +26,8 @@ def get(core: Core, call: Call) -> httpx.Response:
 
 def insert(core: Core, call: Call) -> httpx.Response:
     body = call.body
-    reference = body.get("tableReference") if isinstance(body, dict) else None
-    name = TableName(core.project, call.dataset, str((reference or {}).get("tableId", "")))
+    reference = mapping(mapping(body).get("tableReference"))
+    name = TableName(core.project, call.dataset, str(reference.get("tableId", "")))
     core.guard.need_table(call.caller, Right.WRITE, name)
     checked = resources.table_resource(body, name)
     resources.table_name(checked["tableReference"], core.project)

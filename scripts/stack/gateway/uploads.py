@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from scripts.stack.gateway import errors, jobs
-from scripts.stack.gateway.core import Answer, Call, Core, parse_json
+from scripts.stack.gateway.core import Answer, Call, Core, mapping, parse_json
 from scripts.stack.gateway.upstream import UPLOAD, path
 
 
@@ -97,7 +97,7 @@ def _multipart(core: Core, call: Call) -> httpx.Response:
 
 def _load(content: bytes) -> object:
     body = parse_json(content)
-    if not isinstance(body, dict) or "load" not in (body.get("configuration") or {}):
+    if "load" not in mapping(mapping(body).get("configuration")):
         raise errors.invalid("Only a load job brings its data with it.")
     return body
 

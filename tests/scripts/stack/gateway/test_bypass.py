@@ -327,6 +327,28 @@ def test_a_resource_that_is_closed_is_refused(call, attempt):
     assert "hush" not in answer.text
 
 
+MALFORMED = {
+    "a list": ("POST", "/queries", "[]"),
+    "no JSON": ("POST", "/queries", "{"),
+    "a number as a query": ("POST", "/queries", '{"query": 1}'),
+    "a text as a job": ("POST", "/jobs", '"x"'),
+    "a text as a reference": ("POST", "/jobs", '{"jobReference": "x", "configuration": {"query": {"query": 1}}}'),
+    "a list as a configuration": ("POST", "/jobs", '{"configuration": []}'),
+    "a text as a query": ("POST", "/jobs", '{"configuration": {"query": "x"}}'),
+    "a number as a default dataset": ("POST", "/queries", '{"query": "SELECT 1", "defaultDataset": 1}'),
+    "nothing": ("POST", "/jobs", ""),
+    "deep nesting": ("POST", "/queries", "[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("attempt", MALFORMED)
+def test_a_malformed_body_is_told_so(call, attempt):
+    method, where, body = MALFORMED[attempt]
+    answer = call(ANALYST, method, where, content=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["errors"][0]["reason"] == "invalid"
+
+
 BODIES = {
     "access list of a dataset": (
         "PATCH",

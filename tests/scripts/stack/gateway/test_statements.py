@@ -56,6 +56,11 @@ def test_datasets():
     assert (made.creates, made.drops) == ({("q", "d"), ("p", "e")}, {("p", "d")})
 
 
+def test_options_of_a_dataset_may_read():
+    made = demands("CREATE SCHEMA q.d OPTIONS (description=(SELECT max(x) FROM e.b))", "p", None)
+    assert {str(t) for t in made.reads} == {B}
+
+
 def test_a_default_dataset_is_for_queries_and_not_for_definitions_of_views():
     assert {str(t) for t in demands("SELECT * FROM a", "p", ("p", "d")).reads} == {A}
     assert {str(t) for t in demands("CREATE TABLE a AS SELECT * FROM e.b", "p", ("p", "d")).writes} == {A}
