@@ -1,5 +1,6 @@
 """The anonymizer: bytes in, raw and anonymized rows and rejects out."""
 
+import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +13,7 @@ from dataflow.core.decode import Decoder
 from dataflow.core.plan import EPOCH, TOKEN, Plan
 from dataflow.core.rejects import Reject
 from dataflow.core.validate import INDEX, RECEIVED, Validator
-from dataflow.keys import KeyRing
+from dataflow.keys import KeyRing, epoch_of
 from dataflow.methods import Context
 from dataflow.policy import Policy, check_stream
 
@@ -66,29 +67,38 @@ class Anonymizer:
         frame = pl.DataFrame(
             [pl.Series(path, decoded.columns[path], dtype=kind) for path, kind in self._schema.items()]
             + [
-                pl.Series(INDEX, decoded.kept, dtype=pl.UInt32),
+                pl.int_range(len(batch.payloads), dtype=pl.UInt32, eager=True).alias(INDEX)
+                if isinstance(decoded.kept, range)
+                else pl.Series(INDEX, decoded.kept, dtype=pl.UInt32),
                 pl.Series(RECEIVED, batch.received, dtype=pl.Int64).gather(list(decoded.kept))
                 if decoded.rejects
                 else pl.Series(RECEIVED, batch.received, dtype=pl.Int64),
             ]
         )
         frame, late_rejects = self._validator.validate(frame)
-        frame = frame.with_columns(self._plan.epoch())
-        epochs = frame[EPOCH].unique().sort().to_list()
-        if len(epochs) > 1:
-            frame = frame.sort(EPOCH, maintain_order=True)
-        parts = [
-            self._rows(frame.filter(pl.col(EPOCH) == epoch) if len(epochs) > 1 else frame, epoch) for epoch in epochs
-        ]
-        if not parts:
-            parts = [self._rows(frame, 0)]
+        frames = self._by_epoch(frame)
+        parts = [self._rows(part, epoch) for epoch, part in frames]
         return Outcome(
             raw=pl.concat([raw for raw, _ in parts]),
             anonymized=pl.concat([anonymized for _, anonymized in parts]),
-            index=frame[INDEX],
+            index=pl.concat([part[INDEX] for _, part in frames]),
             rejects=decoded.rejects + late_rejects,
             unknown=decoded.unknown,
         )
+
+    def _by_epoch(self, frame: pl.DataFrame) -> list[tuple[int, pl.DataFrame]]:
+        """(key epoch, its rows with the epoch as a column); nearly always one."""
+        moments = frame[self.contract.event_time]
+        first, last = moments.min(), moments.max()
+        if first is None:
+            return [(0, frame.with_columns(pl.lit(0, dtype=pl.Int64).alias(EPOCH)))]
+        assert isinstance(first, datetime.datetime)
+        assert isinstance(last, datetime.datetime)
+        epoch = epoch_of(first)
+        if epoch == epoch_of(last):
+            return [(epoch, frame.with_columns(pl.lit(epoch, dtype=pl.Int64).alias(EPOCH)))]
+        parts = frame.with_columns(self._plan.epoch()).partition_by(EPOCH, maintain_order=True)
+        return [(part[EPOCH][0], part) for part in parts]
 
     def _rows(self, frame: pl.DataFrame, epoch: int) -> tuple[pl.DataFrame, pl.DataFrame]:
         """(raw, anonymized) rows of a frame of one key epoch."""
