@@ -20,7 +20,7 @@ class Token(Method, frozen=True):
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
         text = column if field.type is FieldType.STRING else column.cast(pl.String)
-        return context.key.expression(text)
+        return text.map_batches(context.key.tokens, return_dtype=pl.String)
 
     def reference(self, value: object, field: Field, context: Context) -> str:
         return context.key.token(str(value))
