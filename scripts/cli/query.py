@@ -16,6 +16,9 @@ from scripts.stack.endpoints import load
 WIDE = 1_000_000
 """Columns of a terminal that is none."""
 
+PATIENCE_SECONDS = 10
+"""How long a request is repeated when the gateway or the warehouse does not answer; the client's default is minutes."""
+
 
 def ask(home: Path, email: str, sql: str) -> tuple[list[str], list[list[Any]]]:
     """(column names, rows) of a query asked through the gateway of the stack in `home`.
@@ -23,17 +26,21 @@ def ask(home: Path, email: str, sql: str) -> tuple[list[str], list[list[Any]]]:
     Raises NorenError, one sentence, when the stack does not run or the query is refused or fails.
     """
     stack = load(home)
-    from google.api_core.exceptions import Forbidden, GoogleAPICallError
+    from google.api_core.exceptions import Forbidden, GoogleAPICallError, GoogleAPIError
+    from google.cloud.bigquery.retry import DEFAULT_RETRY
 
     from scripts.stack.callers import caller_client
 
     try:
-        found = caller_client(stack, email).query_and_wait(sql)
+        patience = DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS)
+        found = caller_client(stack, email).query_and_wait(sql, retry=patience, job_retry=None)
         return [field.name for field in found.schema], [list(row.values()) for row in found]
     except Forbidden as error:
         raise NorenError(f"{email}: {message(error)}") from None
     except GoogleAPICallError as error:
         raise NorenError(f"the query failed: {message(error)}") from None
+    except GoogleAPIError:  # the client's retries are used up
+        raise NorenError(f"the gateway at {stack.gateway} does not answer: `noren status` says what runs.") from None
 
 
 def message(error: Any) -> str:

@@ -2,11 +2,13 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
-from scripts.cli import main, noren
+from scripts.cli import main, noren, query
+from scripts.stack.supervisor import free_port
 from scripts.stack.tokens import Tokens
 
 
@@ -89,6 +91,16 @@ def test_who_asks_is_an_e_mail_address(fail):
 
 def test_without_a_stack_the_sentence_says_how_to_start_one(fail, tmp_path):
     assert "start one with `noren up`" in fail("query", "--as", "ana@example.com", "SELECT 1", home=str(tmp_path))
+
+
+def test_a_gateway_that_does_not_answer_is_one_sentence(fail, stack, monkeypatch):
+    dead = replace(stack["gateway"], address=f"http://127.0.0.1:{free_port()}")
+    gone = replace(stack, services={**stack.services, "gateway": dead})
+    monkeypatch.setattr(query, "load", lambda _: gone)
+    monkeypatch.setattr(query, "PATIENCE_SECONDS", 0.5)
+    assert fail("query", "--as", "ana@example.com", "SELECT 1") == (
+        f"noren: the gateway at {dead.address} does not answer: `noren status` says what runs.\n"
+    )
 
 
 def test_a_token_names_who_it_is_for(run, stack):
