@@ -1,4 +1,7 @@
-"""Four questions, one a layer, and who may have an answer."""
+"""Four questions, one a layer, and who may have an answer.
+
+The answers are printed and written to a summary, so no question asks for a raw value, not even an administrator's.
+"""
 
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -29,9 +32,9 @@ QUESTIONS = {
     "app_event": (
         Question(
             "raw__app.app_event",
-            "Who are the busiest people?",
-            "SELECT user_id, COUNT(*) AS events FROM raw__app.app_event GROUP BY user_id "
-            "ORDER BY events DESC, user_id LIMIT 2",
+            "How many people, with which telephones?",
+            "SELECT COUNT(DISTINCT user_id) AS people, COUNT(DISTINCT device.device_model) AS models "
+            "FROM raw__app.app_event",
             _ADMINISTRATION,
         ),
         Question(
@@ -57,9 +60,9 @@ QUESTIONS = {
     "checkin": (
         Question(
             "raw__places.checkin",
-            "Who are the busiest people?",
-            "SELECT user_id, COUNT(*) AS checkins FROM raw__places.checkin GROUP BY user_id "
-            "ORDER BY checkins DESC, user_id LIMIT 2",
+            "How many people, at how many venues?",
+            "SELECT COUNT(DISTINCT user_id) AS people, COUNT(DISTINCT venue.venue_id) AS venues "
+            "FROM raw__places.checkin",
             _ADMINISTRATION,
         ),
         Question(
