@@ -1,0 +1,1 @@
+"""Benchmarks: how fast the house is, beside loops and tools that do the same work in the same run."""
