@@ -27,13 +27,16 @@ def ask(home: Path, email: str, sql: str) -> tuple[list[str], list[list[Any]]]:
     """
     stack = load(home)
     from google.api_core.exceptions import Forbidden, GoogleAPICallError, GoogleAPIError
-    from google.cloud.bigquery.retry import DEFAULT_RETRY
+    from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
 
     from scripts.stack.callers import caller_client
 
     try:
-        patience = DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS)
-        found = caller_client(stack, email).query_and_wait(sql, retry=patience, job_retry=None)
+        found = caller_client(stack, email).query_and_wait(
+            sql,
+            retry=DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS),
+            job_retry=DEFAULT_JOB_RETRY.with_timeout(PATIENCE_SECONDS),
+        )
         return [field.name for field in found.schema], [list(row.values()) for row in found]
     except Forbidden as error:
         raise NorenError(f"{email}: {message(error)}") from None
