@@ -7,7 +7,11 @@ a stream,
 - `name` is the stream, `domain` the domain of its datasets;
 - `primaryKey` fields, in the order of `primaryKeyPosition`, are the event's identity;
 - the schema's custom property `eventTime` names the field that says when the event happened;
-- the schema's custom property `maxMessageBytes` bounds a message (default 1 MiB);
+- the schema's custom property `maxMessageBytes` bounds an event (default 1 MiB);
+- the schema's custom property `format` is how messages carry events: json (default), ndjson, avro, protobuf, log_entry;
+- the schema's custom property `subject` names the identifier field of the person that an event is about (optional);
+- `logicalType: array` has `items`, scalars or objects; `logicalType: map`, with `map: {key: {logicalType: string},
+  value: {logicalType: object}}`, is a free-form object, kept as JSON text;
 - `classification` says what kind of data a field is; a field without one inherits its parent's.
 """
 
@@ -29,6 +33,9 @@ RESERVED = frozenset(
 )
 """Columns that every table of a stream has beside its fields."""
 
+_FREE_FORM = {"key": {"logicalType": "string"}, "value": {"logicalType": "object"}}
+"""What the standard's `map` must say of a free-form object."""
+
 DEFAULT_MAX_MESSAGE_BYTES = 1 << 20
 
 
@@ -42,6 +49,19 @@ class FieldType(StrEnum):
     TIMESTAMP = "timestamp"
     DATE = "date"
     OBJECT = "object"
+    ARRAY = "array"
+    MAP = "map"
+    """An object with keys that nobody declared. A key may be data itself, such as an account number."""
+
+
+class Format(StrEnum):
+    """How a stream's messages carry its events; see dataflow/core/formats."""
+
+    JSON = "json"
+    NDJSON = "ndjson"
+    AVRO = "avro"
+    PROTOBUF = "protobuf"
+    LOG_ENTRY = "log_entry"
 
 
 class Classification(StrEnum):
@@ -59,7 +79,10 @@ class Classification(StrEnum):
 
 @dataclass(frozen=True)
 class Constraints:
-    """What a value must satisfy; None where the contract says nothing. Lengths count characters."""
+    """What a value must satisfy; None where the contract says nothing.
+
+    Lengths count a string's characters, an array's items.
+    """
 
     minimum: float | None = None
     maximum: float | None = None
@@ -77,6 +100,7 @@ class Field:
     path: dotted from the event's root, e.g. `device.os_version`.
     classification: its own or the nearest parent's; None where neither has one (then it is dropped).
     children: the fields of an object, else empty.
+    items: what each item of an array is, else None; its name and path are the array's.
     """
 
     name: str
@@ -87,13 +111,23 @@ class Field:
     description: str
     constraints: Constraints
     children: tuple["Field", ...] = ()
+    items: "Field | None" = None
 
     def leaves(self) -> Iterator["Field"]:
-        """This field, or the fields below it that hold values, in the contract's order."""
-        if self.type is not FieldType.OBJECT:
+        """This field, or the fields below it that hold values, those inside arrays too, in the contract's order."""
+        if self.items is not None:
+            yield from self.items.leaves()
+        elif self.type is not FieldType.OBJECT:
             yield self
         for child in self.children:
             yield from child.leaves()
+
+    def columns(self) -> Iterator["Field"]:
+        """This field, or the fields below it that are one value an event; an array is one value."""
+        if self.type is not FieldType.OBJECT:
+            yield self
+        for child in self.children:
+            yield from child.columns()
 
 
 @dataclass(frozen=True)
@@ -102,6 +136,7 @@ class Contract:
 
     identity: paths of the fields that together name an event.
     event_time: path of the field that says when the event happened.
+    subject: path of the field that says whom the event is about, None where nothing does.
     """
 
     stream: str
@@ -112,10 +147,16 @@ class Contract:
     identity: tuple[str, ...]
     event_time: str
     max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
+    format: Format = Format.JSON
+    subject: str | None = None
 
     def leaves(self) -> list[Field]:
-        """All fields that hold values, in the contract's order."""
+        """All fields that hold values, those inside arrays too, in the contract's order: what a policy speaks about."""
         return [leaf for field in self.fields for leaf in field.leaves()]
+
+    def columns(self) -> list[Field]:
+        """All fields that are one value an event, in the contract's order: scalars, maps, and arrays as a whole."""
+        return [column for field in self.fields for column in field.columns()]
 
 
 def load_contracts(directory: Path) -> dict[str, Contract]:
@@ -206,12 +247,21 @@ class _Reader:
             identity=tuple(path for _, path in sorted(keys)),
             event_time=str(custom.get("eventTime", "")),
             max_message_bytes=custom.get("maxMessageBytes", DEFAULT_MAX_MESSAGE_BYTES),
+            format=self.format(custom.get("format", Format.JSON)),
+            subject=custom.get("subject"),
         )
         self.check(contract)
         return contract
 
+    def format(self, value: Any) -> Format:
+        try:
+            return Format(value)
+        except ValueError:
+            raise self.fail("customProperties.format", f"{value} is unknown; use {', '.join(Format)}.") from None
+
     def check(self, contract: Contract) -> None:
-        leaves = {leaf.path: leaf for leaf in contract.leaves()}
+        whole = (FieldType.ARRAY, FieldType.MAP)
+        leaves = {leaf.path: leaf for leaf in contract.columns() if leaf.type not in whole}
         if not contract.identity:
             raise self.fail("schema", "no field has primaryKey: true; the identity decides what a duplicate is.")
         always = set(_always_present(contract.fields))
@@ -225,6 +275,14 @@ class _Reader:
             raise self.fail(
                 "customProperties.eventTime", "must name a required timestamp field, in required objects only."
             )
+        if contract.subject is not None:
+            person = leaves.get(contract.subject)
+            known = (FieldType.STRING, FieldType.INTEGER)
+            if person is None or person.type not in known or person.classification is not Classification.IDENTIFIER:
+                raise self.fail(
+                    "customProperties.subject",
+                    "must name a string or integer field that is classified as identifier, outside of arrays.",
+                )
         for field in contract.fields:
             if field.name.lower() in RESERVED:
                 raise self.fail(field.path, "is the name of a column that every table has; rename the field.")
@@ -252,6 +310,9 @@ class _Reader:
         children = tuple(self.field(child, path, classification) for child in entry.get("properties") or [])
         if (kind is FieldType.OBJECT) != bool(children):
             raise self.fail(path, "an object needs properties, and only an object has them.")
+        if kind is FieldType.MAP and entry["map"] != _FREE_FORM:
+            raise self.fail(path, "map: must be {key: {logicalType: string}, value: {logicalType: object}}: free-form.")
+        items = self.items(entry, kind, parent, classification)
         self.distinct(children)
         return Field(
             name=name,
@@ -262,7 +323,22 @@ class _Reader:
             description=entry.get("description", ""),
             constraints=self.constraints(entry, kind, path),
             children=children,
+            items=items,
         )
+
+    def items(
+        self, entry: dict[str, Any], kind: FieldType, parent: str, inherited: Classification | None
+    ) -> Field | None:
+        path = f"{parent}.{entry['name']}" if parent else entry["name"]
+        if (kind is FieldType.ARRAY) != ("items" in entry):
+            raise self.fail(path, "an array needs items, and only an array has them.")
+        if kind is not FieldType.ARRAY:
+            return None
+        described = {"description": entry.get("description", "")}
+        items = self.field(described | entry["items"] | {"name": entry["name"], "required": True}, parent, inherited)
+        if items.type is FieldType.ARRAY or any(field.type is FieldType.MAP for field in (items, *_below(items))):
+            raise self.fail(path, "an array's items are scalars or objects without maps: BigQuery nests no arrays.")
+        return items
 
     def distinct(self, fields: tuple[Field, ...]) -> None:
         seen: set[str] = set()
@@ -274,6 +350,8 @@ class _Reader:
     def constraints(self, entry: dict[str, Any], kind: FieldType, path: str) -> Constraints:
         options = entry.get("logicalTypeOptions") or {}
         known = {"minimum", "maximum", "minLength", "maxLength", "pattern", "format"}
+        if kind is FieldType.ARRAY:
+            known = {"minItems", "maxItems"}
         if unknown := sorted(set(options) - known):
             raise self.fail(path, f"logicalTypeOptions {', '.join(unknown)}: not supported; remove or rephrase.")
         if "format" in options and (kind, options["format"]) != (FieldType.STRING, "uuid"):
@@ -284,8 +362,8 @@ class _Reader:
         return Constraints(
             minimum=options.get("minimum"),
             maximum=options.get("maximum"),
-            min_length=options.get("minLength"),
-            max_length=options.get("maxLength"),
+            min_length=options.get("minItems" if kind is FieldType.ARRAY else "minLength"),
+            max_length=options.get("maxItems" if kind is FieldType.ARRAY else "maxLength"),
             pattern=options.get("pattern"),
             format=options.get("format"),
             values=values,
@@ -298,6 +376,13 @@ def _always_present(fields: tuple[Field, ...]) -> Iterator[str]:
         if field.required:
             yield field.path
             yield from _always_present(field.children)
+
+
+def _below(field: Field) -> Iterator[Field]:
+    """Every field below this one."""
+    for child in (*field.children, *([field.items] if field.items else [])):
+        yield child
+        yield from _below(child)
 
 
 def _keys(entries: list[dict[str, Any]], parent: str = "") -> Iterator[tuple[int, str]]:

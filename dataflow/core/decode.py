@@ -6,7 +6,7 @@ required field passes. msgspec checks each event against a type made from the co
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
@@ -15,7 +15,7 @@ import msgspec
 import orjson
 from msgspec import Raw
 
-from dataflow.contract import Contract
+from dataflow.contract import Contract, Field, FieldType
 from dataflow.core.rejects import WHOLE, Reason, Reject, explain
 from dataflow.core.rows import FAILURES, Reader, TooLargeError, objects
 
@@ -34,6 +34,8 @@ MOST_SEEN = 1_000
 """Undeclared names that are waited for at a time: whoever makes up new ones for ever fills no memory."""
 
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
+_ARRAY = msgspec.json.Decoder(list[Raw])
+_ENCODER = msgspec.json.Encoder()
 
 _JSON_TYPES = {
     b"{"[0]: "object",
@@ -69,6 +71,8 @@ class Decoder:
         self._declared = {"": frozenset(item.name for item in contract.fields)} | {
             item.path: frozenset(child.name for child in item.children) for item in objects(contract.fields)
         }
+        self._in_arrays = frozenset(_paths_in_arrays(contract))
+        self._plain = {column.path: plain for column in contract.columns() if (plain := _PLAIN.get(_kind(column)))}
         self._seen: Counter[str] = Counter()
         self._learned: frozenset[str] = frozenset()
         self._reader = Reader(contract.fields, self._learned)
@@ -94,6 +98,8 @@ class Decoder:
             decoded.kept = list(compress(range(len(payloads)), keep))
         layout = self._reader.layout
         decoded.columns = dict(zip(layout.declared, columns, strict=False))
+        for path, plain in self._plain.items():
+            decoded.columns[path] = plain(decoded.columns[path])
         for path, column in zip(layout.learned, columns[len(layout.declared) :], strict=True):
             for index, value in zip(decoded.kept, column, strict=True):
                 if isinstance(value, Raw):
@@ -123,7 +129,7 @@ class Decoder:
             except FAILURES as second:
                 decoded.rejects.append(_reject(index, payload, second, self.contract))
             else:
-                for parent, name, kind in unknown:
+                for parent, name, kind in dict.fromkeys(unknown):  # once an event, however many items have it
                     decoded.unknown.append((index, self._note_unknown(parent, name), kind))
                 return values
         else:
@@ -136,9 +142,32 @@ class Decoder:
             return f"{parent}.{OTHER}" if parent else OTHER
         path = f"{parent}.{name}" if parent else name
         room = len(self._learned) < MOST_LEARNED and (path in self._seen or len(self._seen) < MOST_SEEN)
-        if room and path not in self._learned:
+        if room and path not in self._learned and parent not in self._in_arrays:
             self._seen[path] += 1
         return path
+
+
+def _texts(maps: Sequence[dict[str, Any] | None]) -> list[str | None]:
+    """Free-form objects as JSON text."""
+    lines = _ENCODER.encode_lines(maps).decode().split("\n")
+    return [None if value is None else line for value, line in zip(maps, lines, strict=False)]
+
+
+_PLAIN: dict[str, Callable[[Sequence[Any]], Sequence[Any]]] = {"map": _texts, "objects": msgspec.to_builtins}
+"""How decoded values become what a column can be made of, where they are not that already."""
+
+
+def _kind(column: Field) -> str:
+    if column.items is not None and column.items.type is FieldType.OBJECT:
+        return "objects"
+    return str(column.type)
+
+
+def _paths_in_arrays(contract: Contract) -> Iterable[str]:
+    """Paths of the objects that are an array's items, and of those below them."""
+    for column in contract.columns():
+        if column.items is not None:
+            yield from (item.path for item in objects([column.items]))
 
 
 def _raw_type(first: int) -> str:
@@ -160,6 +189,9 @@ def _undeclared(
             yield parent, name, kind
         elif path in declared and kind == "object":
             yield from _undeclared(value, path, declared)
+        elif path in declared and kind == "array":
+            for item in _ARRAY.decode(value):
+                yield from _undeclared(item, path, declared)
 
 
 def _reject(index: int, payload: bytes, error: Exception, contract: Contract) -> Reject:

@@ -3,11 +3,13 @@
 Inside the core a frame is flat, one column a leaf, named by its dotted path; structs are made on the way out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import polars as pl
 
 from dataflow.contract import Contract, Field, FieldType
+from dataflow.core.arrays import changed, decoded_type
 from dataflow.core.validate import RECEIVED
 from dataflow.keys import TokenKey, epoch_expression
 from dataflow.methods import Context
@@ -15,7 +17,6 @@ from dataflow.methods.derive import Country
 from dataflow.methods.token import Token
 from dataflow.policy import Policy
 from dataflow.schemas import Column, anonymized_table, raw_table
-from dataflow.schemas.columns import OF_FIELD
 
 TOKEN, EPOCH = "#token", "#epoch"
 
@@ -32,11 +33,7 @@ class Plan:
 
     def source_schema(self) -> dict[str, pl.DataType]:
         """Decoded columns as the decoder gives them: times and dates are text still."""
-        text = (FieldType.TIMESTAMP, FieldType.DATE)
-        return {
-            leaf.path: pl.String() if leaf.type in text else OF_FIELD[leaf.type].polars
-            for leaf in self.contract.leaves()
-        }
+        return {column.path: decoded_type(column) for column in self.contract.columns()}
 
     def epoch(self) -> pl.Expr:
         return epoch_expression(pl.col(self.contract.event_time)).alias(EPOCH)
@@ -54,16 +51,22 @@ class Plan:
     def raw(self) -> list[pl.Expr]:
         """The raw table's columns, but for `batch_id`."""
         table = raw_table(self.contract)
-        leaves = {leaf.path: pl.col(leaf.path) for leaf in self.contract.leaves()}
-        fields = [_packed(column, leaves) for column in table.columns[7:]]
+        values = {
+            column.path: pl.col(column.path).fill_null([]) if column.items else pl.col(column.path)
+            for column in self.contract.columns()
+        }
+        fields = [_packed(column, values) for column in table.columns[7:]]
         return [*self._own(pl.col(self.contract.event_time), _received()), *fields]
 
     def anonymized(self, context: Context) -> list[pl.Expr]:
         """The anonymized table's columns, but for `batch_id`."""
+        context = replace(context, subject=self._subject(context.key))
         values = {
-            leaf.path: value for leaf in self.contract.leaves() if (value := self._value(leaf, context)) is not None
+            column.path: value
+            for column in self.contract.columns()
+            if (value := changed(pl.col(column.path), column, partial(self._value, context=context))) is not None
         }
-        sources = {leaf.path: leaf for leaf in self.contract.leaves()}
+        sources = {column.path: column for column in self.contract.columns()}
         for derived in self.policy.stream(self.contract).derive:
             source = sources[derived.source]
             value = derived.method.expression(pl.col(source.path), source, context)
@@ -82,6 +85,11 @@ class Plan:
         """Whether a column is derived from an IP address's country."""
         return any(isinstance(derived.method, Country) for derived in self.policy.stream(self.contract).derive)
 
+    def _subject(self, key: TokenKey) -> pl.Expr | None:
+        """The token of the person that an event is about, null where the event does not say."""
+        path = self.contract.subject
+        return None if path is None else key.expression(pl.col(path).cast(pl.String))
+
     def _own(self, event_time: pl.Expr, receive_time: pl.Expr) -> list[pl.Expr]:
         return [
             pl.col(TOKEN).alias("event_token"),
@@ -92,11 +100,11 @@ class Plan:
             pl.lit(self.policy.version).alias("policy_version"),
         ]
 
-    def _value(self, leaf: Field, context: Context) -> pl.Expr | None:
+    def _value(self, value: pl.Expr, leaf: Field, context: Context) -> pl.Expr | None:
         method = self.policy.method(self.contract, leaf)
         if isinstance(method, Token) and (leaf.path,) == self.contract.identity:
             return pl.col(TOKEN)  # made already
-        return method.expression(pl.col(leaf.path), leaf, context)
+        return method.expression(value, leaf, context)
 
 
 def _received() -> pl.Expr:
@@ -105,7 +113,7 @@ def _received() -> pl.Expr:
 
 def _packed(column: Column, values: dict[str, pl.Expr]) -> pl.Expr:
     """A column's expression; an object all of whose parts are null is null itself, unless it is required."""
-    if not column.children:
+    if not column.children or column.repeated:
         return values[column.path].alias(column.name)
     parts = [_packed(child, values) for child in column.children]
     packed = pl.struct(parts)

@@ -23,6 +23,10 @@ class Reason(StrEnum):
     INVALID_FORMAT = "invalid_format"
     FUTURE_EVENT = "future_event"
     TOO_OLD = "too_old"
+    MALFORMED_COMPRESSION = "malformed_compression"
+    MALFORMED_AVRO = "malformed_avro"
+    MALFORMED_PROTOBUF = "malformed_protobuf"
+    UNKNOWN_SCHEMA = "unknown_schema"
 
 
 WHOLE = "$"
@@ -45,6 +49,8 @@ class Reject:
 
 
 _AT = " - at `$"
+_ITEM = re.compile(r"\[(?:\d+|\.\.\.)\]")
+"""An item of an array in a path; a reject's field is the contract's path, without it."""
 _MISSING = re.compile(r"^Object missing required field `(.*)`$")
 _EXPECTED = re.compile(r"^Expected `(\w+)(?: \| null)?`(?: (of length )?([<>]=? \S+))?(?:, got `(\w+)`)?$")
 
@@ -58,7 +64,7 @@ def explain(index: int, text: str) -> Reject:
     """
     # from the right: a quoted value may hold the separator too, a path of declared names never does
     before, at, path = text.rpartition(_AT)
-    text, path = (before, path.removesuffix("`").removeprefix(".")) if at else (text, "")
+    text, path = (before, _ITEM.sub("", path.removesuffix("`")).removeprefix(".")) if at else (text, "")
     if missing := _MISSING.match(text):
         field = f"{path}.{missing[1]}" if path else missing[1]
         return Reject(index, Reason.MISSING_FIELD, field, "is required and missing")

@@ -134,10 +134,12 @@ def made(payloads, decode, extend, failed, failures):
         return made
 
 
-def objects(fields: tuple[Field, ...]) -> Iterable[Field]:
-    """Every object among the fields, at any depth."""
+def objects(fields: Iterable[Field]) -> Iterable[Field]:
+    """Every object among the fields, at any depth, those inside arrays too."""
     for item in fields:
-        if item.type is FieldType.OBJECT:
+        if item.items is not None:
+            yield from objects([item.items])
+        elif item.type is FieldType.OBJECT:
             yield item
             yield from objects(item.children)
 
@@ -199,3 +201,9 @@ def _type(item: Field, learned: frozenset[str], *, strict: bool) -> Any:
             return bool
         case FieldType.TIMESTAMP | FieldType.DATE:
             return str
+        case FieldType.MAP:
+            return dict[str, Any]
+        case FieldType.ARRAY:
+            assert item.items is not None
+            array = list.__class_getitem__(_type(item.items, frozenset(), strict=strict))
+            return Annotated[array, Meta(min_length=limits.min_length, max_length=limits.max_length)]

@@ -2,11 +2,13 @@
 
 import datetime
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from dataflow.contract import Contract, Field, FieldType
+from dataflow.core.arrays import ArrayCheck, ArrayValidator
 from dataflow.core.rejects import Reason, Reject
 from dataflow.core.times import timestamps
 from dataflow.errors import NorenError
@@ -51,12 +53,21 @@ class Validator:
     """The columnar checks of one contract. Also turns text into timestamps and dates."""
 
     def __init__(self, contract: Contract) -> None:
-        leaves = contract.leaves()
+        columns = contract.columns()
+        self._arrays = _array_validator(contract, [column for column in columns if column.items is not None])
+        leaves = [column for column in columns if column.items is None]
         self._text = [leaf for leaf in leaves if leaf.type in (FieldType.TIMESTAMP, FieldType.DATE)]
-        self._checks = [check for leaf in leaves for check in _checks(contract, leaf)]
+        self._checks = [check for leaf in leaves for check in _checks(contract, leaf, pl.col(leaf.path))]
 
     def validate(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Reject]]:
         """(the rows that pass, with typed times; a reject for each other row, by its first failing check)."""
+        frame, rejects = self._scalars(frame)
+        if not self._arrays.arrays:
+            return frame, rejects
+        frame, more = self._arrays.validate(frame)
+        return frame, rejects + more
+
+    def _scalars(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Reject]]:
         text = {leaf.path: frame[leaf.path] for leaf in self._text}
         typed = {leaf.path: _parsed(leaf, text[leaf.path]) for leaf in self._text}
         frame = frame.with_columns(*typed.values())
@@ -94,8 +105,8 @@ def _parsed(leaf: Field, text: pl.Series) -> pl.Series:
     return text.str.to_date("%Y-%m-%d", strict=False) if leaf.type is FieldType.DATE else timestamps(text)
 
 
-def _checks(contract: Contract, leaf: Field) -> list[_Check]:
-    column = pl.col(leaf.path)
+def _checks(contract: Contract, leaf: Field, column: pl.Expr) -> list[_Check]:
+    """column: the leaf's values, times and dates parsed."""
     checks: list[_Check] = []
     if leaf.type is FieldType.TIMESTAMP:
         message = "must be an RFC 3339 time with a zone, such as 2024-01-15T10:30:00Z"
@@ -119,6 +130,22 @@ def _checks(contract: Contract, leaf: Field) -> list[_Check]:
         fits = column.str.contains(pattern)
         checks.append(_Check(leaf, fits, fits.all(), Reason.INVALID_FORMAT, kind))
     return checks
+
+
+def _array_validator(contract: Contract, arrays: list[Field]) -> ArrayValidator:
+    """The same checks for values inside arrays."""
+    checks: list[ArrayCheck] = []
+    for array in arrays:
+        for leaf in array.leaves():
+            for number, check in enumerate(_checks(contract, leaf, pl.element())):
+                good = partial(_good, contract, leaf, number)
+                checks.append(ArrayCheck(array, leaf, good, check.reason, check.message))
+    return ArrayValidator(arrays, checks, INDEX)
+
+
+def _good(contract: Contract, leaf: Field, number: int, value: pl.Expr) -> pl.Expr:
+    """Whether one value passes the leaf's check of this number."""
+    return _checks(contract, leaf, value)[number].good
 
 
 def _between(leaf: Field, column: pl.Expr, low: Any, high: Any, reason: Reason, message: str) -> _Check:

@@ -17,8 +17,9 @@ OF_FIELD = {
     FieldType.TIMESTAMP: ColumnType.TIMESTAMP,
     FieldType.DATE: ColumnType.DATE,
     FieldType.OBJECT: ColumnType.STRUCT,
+    FieldType.MAP: ColumnType.STRING,  # JSON text
 }
-"""The column type of each field type."""
+"""The column type of each field type; an array's is that of its items."""
 
 
 @dataclass(frozen=True)

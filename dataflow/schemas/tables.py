@@ -1,5 +1,7 @@
 """The tables of a stream, and the house's own."""
 
+from dataclasses import replace
+
 from dataflow import names
 from dataflow.contract import Contract, Field, FieldType
 from dataflow.methods import Method
@@ -24,6 +26,8 @@ def _stream_columns(coarse: str) -> tuple[Column, ...]:
 
 
 def _raw_column(field: Field) -> Column:
+    if field.items is not None:
+        return _repeated(_raw_column(field.items), field)
     return Column(
         name=field.name,
         path=field.path,
@@ -36,6 +40,10 @@ def _raw_column(field: Field) -> Column:
     )
 
 
+def _repeated(item: Column, field: Field) -> Column:
+    return replace(item, required=False, repeated=True, description=item.description or field.description)
+
+
 def _output(method: Method, input: FieldType) -> ColumnType:
     """The column type that a method makes of a field."""
     output = method.output or input
@@ -44,6 +52,9 @@ def _output(method: Method, input: FieldType) -> ColumnType:
 
 def _anonymized_column(contract: Contract, policy: Policy, field: Field) -> Column | None:
     """None when nothing of the field is left."""
+    if field.items is not None:
+        inner = _anonymized_column(contract, policy, field.items)
+        return None if inner is None else _repeated(inner, field)
     if field.type is FieldType.OBJECT:
         children = tuple(
             column for child in field.children if (column := _anonymized_column(contract, policy, child)) is not None

@@ -250,10 +250,10 @@ def test_a_field_without_a_type_is_named(tmp_path: Path) -> None:
 
 def test_an_unsupported_type_is_refused_with_those_there_are(tmp_path: Path) -> None:
     document = signup()
-    properties(document).append({"name": "tags", "logicalType": "array"})
+    properties(document).append({"name": "opens", "logicalType": "time"})
     assert refusal(tmp_path, document) == (
-        "signup.yaml: tags: logicalType array is not supported; "
-        "use string, integer, number, boolean, timestamp, date, object."
+        "signup.yaml: opens: logicalType time is not supported; "
+        "use string, integer, number, boolean, timestamp, date, object, array, map."
     )
 
 
