@@ -29,13 +29,15 @@ class CoarsenLocation(Method, frozen=True):
         return f"a grid of {('111 km', '11 km', '1.1 km', '110 m', '11 m')[self.decimals]}"
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
-        factor = 10.0**self.decimals
-        return (column * factor).round(0, mode="half_to_even") / factor
+        # no division by a constant here: polars multiplies by its inverse, which is another cell's name by one bit
+        cell = column.round(self.decimals, mode="half_to_even")
+        # -0.0 would tell on which side of zero the place lies; polars takes `+ 0.0` for nothing to do
+        return pl.when(cell == 0).then(0.0).otherwise(cell)
 
     def reference(self, value: object, field: Field, context: Context) -> float:
         assert isinstance(value, float)
         factor = 10.0**self.decimals
-        return round(value * factor) / factor
+        return round(value * factor) / factor + 0.0
 
 
 class TruncateTime(Method, frozen=True):
@@ -95,8 +97,8 @@ IPV4 = rf"^(?:{OCTET}\.){{3}}{OCTET}$"
 class TruncateIp(Method, frozen=True):
     """The network an IP address lies in, as its first address. String in, string out; what is no address becomes null.
 
-    v4, v6: bits that stay of an IPv4 (0 to 32) or IPv6 (0 to 128) address. An IPv4-mapped IPv6 address counts as IPv4,
-    else its 96 leading zero bits would be all that stays of one and the whole of another.
+    v4, v6: bits that stay of an IPv4 (0 to 24) or IPv6 (0 to 64) address. An IPv6 address that is made of an IPv4 one
+    (mapped, or 6to4, RFC 3056) counts as IPv4: its leading 48 bits are all zero or hold the whole address.
     """
 
     name = "truncate_ip"
@@ -134,8 +136,8 @@ class TruncateIp(Method, frozen=True):
             address = ipaddress.ip_address(value)
         except ValueError:
             return None
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
+        if isinstance(address, ipaddress.IPv6Address):
+            address = address.ipv4_mapped or address.sixtofour or address
         bits = self.v4 if address.version == 4 else self.v6
         number = int(address) >> (address.max_prefixlen - bits) << (address.max_prefixlen - bits)
         return str(type(address)(number))

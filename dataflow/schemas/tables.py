@@ -95,11 +95,12 @@ def anonymized_table(contract: Contract, policy: Policy) -> Table:
     are as coarse as the policy makes the contract's event time.
     """
     fields = [_anonymized_column(contract, policy, field) for field in contract.fields]
+    types = {leaf.path: leaf.type for leaf in contract.leaves()}
     derived = [
         Column(
             name=item.name,
             path=item.name,
-            type=_output(item.method, FieldType.STRING),
+            type=_output(item.method, types[item.source]),
             description=f"Derived from {item.source} ({item.method.name})",
             method=item.method.name,
         )
