@@ -66,9 +66,10 @@ class Candidates:
         )
 
     def split(self, shards: int) -> dict[int, "Candidates"]:
-        """Its parts by shard, of those shards that have a part. All events of one token are of one shard, and so are
-        all
-        dead letters of one message."""
+        """Its parts by shard, of those shards that have a part.
+
+        All events of one token are of one shard, and so are all dead letters of one message.
+        """
         if shards == 1:
             return {0: self}
         shard_of, dead_shard_of = _shards(self.raw["event_token"], shards), _shards(self.dead["dead_token"], shards)

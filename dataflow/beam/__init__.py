@@ -1,0 +1,1 @@
+"""The second driver: the same core as a Beam pipeline, for Dataflow."""
