@@ -1,7 +1,7 @@
 """The anonymizer: bytes in, raw and anonymized rows and rejects out."""
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -10,6 +10,7 @@ import polars as pl
 from dataflow.contract import Contract
 from dataflow.core.batch import Batch
 from dataflow.core.decode import Decoder
+from dataflow.core.formats import Schemas, Unpacked, Unpacker
 from dataflow.core.plan import EPOCH, TOKEN, Plan
 from dataflow.core.rejects import Reject
 from dataflow.core.validate import INDEX, RECEIVED, Validator
@@ -39,6 +40,7 @@ class Anonymizer:
     """The core for one contract under one policy.
 
     country: gives the country code of each IP address; needed only for policies that derive one.
+    schemas: finds writer schemas; needed only for contracts whose messages are Avro or Protocol Buffers.
     Raises NorenError when a rule does not fit the contract.
     """
 
@@ -48,6 +50,7 @@ class Anonymizer:
         policy: Policy,
         keys: KeyRing,
         country: Callable[[pl.Series], pl.Series] | None = None,
+        schemas: Schemas | None = None,
     ) -> None:
         check_stream(policy, contract)
         self.contract = contract
@@ -55,15 +58,27 @@ class Anonymizer:
         self._plan = Plan(contract, policy)
         self._keys = keys
         self._country = country
+        self._unpacker = Unpacker(contract, schemas)
         self._decoder = Decoder(contract)
         self._validator = Validator(contract)
         self._schema = self._plan.source_schema()
         self._raw = self._plan.raw()
+        self._anonymized = self._plan.anonymized()
+
+    def unpack(
+        self, data: Sequence[bytes], attributes: Sequence[Mapping[str, str]], received: Sequence[int]
+    ) -> Unpacked:
+        """The events of these messages; `.batch` of it is for `process`.
+
+        received: when the broker accepted each, microseconds. Raises SchemasAwayError when the messages' schemas
+        cannot be asked for now: try again later.
+        """
+        return self._unpacker.unpack(data, attributes, received)
 
     def process(self, batch: Batch) -> Outcome:
         """Anonymize a batch. Each event ends in `index` or in `rejects`, exactly once; nothing is raised for an
         event."""
-        decoded = self._decoder.decode(batch.payloads)
+        decoded = self._decoder.decode(batch)
         frame = pl.DataFrame(
             [pl.Series(path, decoded.columns[path], dtype=kind) for path, kind in self._schema.items()]
             + [
@@ -106,7 +121,7 @@ class Anonymizer:
         key = self._keys.token_key(purpose, epoch)
         context = Context(key, self._country, partial(self._keys.deterministic_key, purpose, epoch))
         frame = frame.with_columns(self._plan.token(key))
-        return frame.select(self._raw), frame.select(self._plan.anonymized(context))
+        return frame.select(self._raw), frame.select(self._plan.values(context)).select(self._anonymized)
 
 
 __all__ = ["TOKEN", "Anonymizer", "Outcome"]

@@ -3,6 +3,7 @@
 Inside the core a frame is flat, one column a leaf, named by its dotted path; structs are made on the way out.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -58,28 +59,41 @@ class Plan:
         fields = [_packed(column, values) for column in table.columns[7:]]
         return [*self._own(pl.col(self.contract.event_time), _received()), *fields]
 
-    def anonymized(self, context: Context) -> list[pl.Expr]:
-        """The anonymized table's columns, but for `batch_id`."""
+    def values(self, context: Context) -> list[pl.Expr]:
+        """The anonymized values, flat, under their paths; `anonymized` makes rows of them.
+
+        Each is computed here once: packing asks for a value more than once.
+        """
         context = replace(context, subject=self._subject(context.key))
-        values = {
-            column.path: value
-            for column in self.contract.columns()
-            if (value := changed(pl.col(column.path), column, partial(self._value, context=context))) is not None
-        }
         sources = {column.path: column for column in self.contract.columns()}
+        values = {
+            path: value
+            for path, column in sources.items()
+            if (value := changed(pl.col(path), column, partial(self._value, context=context))) is not None
+        }
         for derived in self.policy.stream(self.contract).derive:
             source = sources[derived.source]
             value = derived.method.expression(pl.col(source.path), source, context)
             assert value is not None
             values[derived.name] = value
-        table = anonymized_table(self.contract, self.policy)
-        fields = [_packed(column, values) for column in table.columns[7:]]
         time = sources[self.contract.event_time]
         method = self.policy.method(self.contract, time)
-        coarse = [method.expression(moment, time, context) for moment in (pl.col(time.path), _received())]
-        assert coarse[0] is not None
-        assert coarse[1] is not None
-        return [*self._own(coarse[0], coarse[1]), *fields]
+        received = method.expression(_received(), time, context)
+        assert received is not None
+        return [
+            pl.col(TOKEN),
+            pl.col(EPOCH),
+            received.alias(RECEIVED),
+            *(value.alias(path) for path, value in values.items()),
+        ]
+
+    def anonymized(self) -> list[pl.Expr]:
+        """The anonymized table's columns, but for `batch_id`, from a frame of `values`."""
+        table = anonymized_table(self.contract, self.policy)
+        leaves = [leaf for column in table.columns[7:] for leaf in _whole(column)]
+        values = {leaf.path: pl.col(leaf.path) for leaf in leaves}
+        fields = [_packed(column, values) for column in table.columns[7:]]
+        return [*self._own(pl.col(self.contract.event_time), pl.col(RECEIVED)), *fields]
 
     def needs_country(self) -> bool:
         """Whether a column is derived from an IP address's country."""
@@ -109,6 +123,15 @@ class Plan:
 
 def _received() -> pl.Expr:
     return pl.col(RECEIVED).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def _whole(column: Column) -> Iterator[Column]:
+    """The columns that are one value an event: scalars and arrays."""
+    if not column.children or column.repeated:
+        yield column
+        return
+    for child in column.children:
+        yield from _whole(child)
 
 
 def _packed(column: Column, values: dict[str, pl.Expr]) -> pl.Expr:
