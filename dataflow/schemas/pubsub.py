@@ -13,11 +13,11 @@ revision, a schema has at most 20 of them, and a revision may only add or remove
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dataflow import names
-from dataflow.contract import Contract, Field, load_contracts
+from dataflow.contract import Contract, Field, FieldType, load_contracts
 from dataflow.errors import NorenError
 from dataflow.policy import Policy, load_policy
 from dataflow.project import Project
@@ -35,6 +35,9 @@ SCALARS = {
     ColumnType.DATE: "string",
     ColumnType.BYTES: "bytes",
 }
+
+FREE_FORM = "map<string, string>"
+"""A free-form object: as near as a definition comes that cannot import google/protobuf/struct.proto."""
 
 LAST_NUMBER = (1 << 29) - 1
 RESERVED_NUMBERS = range(19_000, 20_000)
@@ -102,6 +105,10 @@ def field_number(name: str) -> int:
 
 
 def _of_field(field: Field) -> Member:
+    if field.items is not None:
+        return replace(_of_field(field.items), repeated=True)
+    if field.type is FieldType.MAP:
+        return Member(field.name, FREE_FORM)
     return Member(
         field.name, SCALARS.get(OF_FIELD[field.type], ""), tuple(_of_field(child) for child in field.children)
     )
@@ -121,8 +128,8 @@ def _message(name: str, members: tuple[Member, ...], source: str) -> Iterator[st
             kind = message_name(member.name) + "Fields"  # a message and a field share one space of names
             for line in _message(kind, member.members, f"{source}: {member.name}"):
                 yield f"  {line}"
-        label = "repeated" if member.repeated else "optional"
-        yield f"  {label} {kind} {member.name} = {field_number(member.name)};"
+        label = "repeated " if member.repeated else "" if kind == FREE_FORM else "optional "
+        yield f"  {label}{kind} {member.name} = {field_number(member.name)};"
     yield "}"
 
 

@@ -13,7 +13,7 @@ from dataflow.errors import NorenError
 VERBS = {
     "acl": ("scripts.cli.acl:acl", "Apply the access files of iam/ to the datasets."),
     "build": ("scripts.cli.build:build_command", "Build the dbt models."),
-    "contract": ("scripts.cli.contract:contract", "Render the files that are made from the contracts."),
+    "contract": ("scripts.cli.contract:contract", "Check, compare, draft and render the contracts."),
     "demo": ("scripts.cli.demo:demo", "Run the main job end to end on a stack of its own."),
     "down": ("scripts.cli.down:down", "Stop the local stack."),
     "policy": ("scripts.cli.policy:policy", "Check, compare and publish what is done with each field."),

@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from dataflow.errors import NorenError
 from dataflow.project import Project
-from scripts.cli.contract import FORMATS, contract
+from scripts.cli.contract import contract
+from scripts.cli.contract.render import FORMATS
 
 ROOT = Path(__file__).parents[3]
 APP_EVENT = Path("terraform/platform/schemas/app-event.proto")

@@ -1,4 +1,4 @@
-"""`noren contract`: what is made from the contracts."""
+"""`noren contract render`: what is made from the contracts."""
 
 import importlib
 from collections.abc import Callable
@@ -38,12 +38,7 @@ FORMATS = {
 }
 
 
-@click.group(epilog="Example: noren contract render")
-def contract() -> None:
-    """What is made from the contracts and the policy."""
-
-
-@contract.command(epilog="Example: noren contract render pubsub --check")
+@click.command(epilog="Example: noren contract render pubsub --check")
 @click.argument("formats", nargs=-1, type=click.Choice(sorted(FORMATS)))
 @click.option("--check", is_flag=True, help="Write nothing; fail when a committed file is stale.")
 def render(formats: tuple[str, ...], check: bool) -> None:
