@@ -1,6 +1,7 @@
 """The key ring: opens keys by purpose, and rotates, re-wraps and exports them."""
 
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -43,6 +44,8 @@ class KeyRing:
         self.__deterministic_keys: dict[tuple[str, int], DeterministicKey] = {}
         self.__sealers: dict[str, Sealer] = {}
         self._lock = threading.Lock()
+        self.clock = time.monotonic
+        """Seconds: when a sealing keyset was last looked for."""
 
     @classmethod
     def local(cls, directory: Path) -> "KeyRing":
@@ -96,7 +99,7 @@ class KeyRing:
                     opened = self._store.open(name)
                     return opened.generation, guarded(lambda: opened.handle.primitive(aead.Aead))
 
-                self.__sealers[purpose] = Sealer(Rotating(load), purpose)
+                self.__sealers[purpose] = Sealer(Rotating(load, self.clock), purpose)
             return self.__sealers[purpose]
 
     def listing(self) -> list[KeysetInfo]:

@@ -3,8 +3,9 @@
 Below the key directory (or, later, a bucket):
 
 - `keysets/<kind>.<purpose>[.<epoch>].<generation>`: JSON with `created`, `wrapped`, `wrapping`, `key_ids` and `keyset`,
-  a Tink encrypted keyset (base64) bound to its object's name: one that is renamed does not open. The newest generation counts;
-  one that it follows is deleted as soon as the new one has been read back. Rotation and re-wrapping write a generation.
+  a Tink encrypted keyset (base64) bound to its object's name: one that is renamed does not open. The newest generation
+  counts; one that it follows is deleted as soon as the new one has been read back. Rotation and re-wrapping write a
+  generation.
 - `register/<kind>.<purpose>[.<epoch>]`: JSON with `created` and the id of the first key. It is written when a key is
   made and stays. A registered keyset that is missing, or another than the registered, is an error and not made anew: a
   new key would give every person another token, and nobody would notice. An epoch that is not registered was never used
@@ -276,7 +277,7 @@ class KeysetStore:
     def _register(self, opened: Opened, registered: dict[str, Any] | None) -> None:
         name, ids = opened.name, _ids(opened.handle)
         if registered is None:
-            entry = {"created": opened.created, "key_id": ids[0]}
+            entry: dict[str, Any] = {"created": opened.created, "key_id": ids[0]}
             self._objects.create(f"{REGISTER}/{name}", json.dumps(entry, indent=1).encode())
             registered = self._registered(name) or entry
         if registered["key_id"] not in ids:

@@ -1,7 +1,7 @@
 """A stand-in for Cloud KMS: a gRPC server over the official messages, with faults to order.
 
-It does what https://cloud.google.com/kms/docs/reference/rpc/google.cloud.kms.v1 says of Encrypt, Decrypt and GetCryptoKey:
-AES-256-GCM under the primary version, checksums verified and given, the service's own status codes and no word more.
+It does what https://cloud.google.com/kms/docs/reference/rpc/google.cloud.kms.v1 says of Encrypt, Decrypt and
+GetCryptoKey: AES-256-GCM under the primary version, checksums verified and given, the service's own status codes.
 """
 
 import os
@@ -139,7 +139,7 @@ class KmsServer:
             protection_level=kms_v1.ProtectionLevel.SOFTWARE,
         )
 
-    def _get(self, asked: Any, context: grpc.ServicerContext) -> Any:
+    def _get(self, asked: Any, _: grpc.ServicerContext) -> Any:
         key = self.keys[asked.name]
         primary = kms_v1.CryptoKeyVersion(name=key.version(len(key.versions)), state=key.state)
         return kms_v1.CryptoKey(name=key.name, purpose=key.purpose, primary=primary)
