@@ -1,6 +1,7 @@
-"""Country of an IP address, from a MaxMind-format file (GeoLite2, DB-IP and others) that the operator provides."""
+"""Country and city of an IP address, from a MaxMind-format file (GeoLite2, DB-IP and others) of the operator's."""
 
 import ipaddress
+from collections.abc import Callable
 from pathlib import Path
 
 import maxminddb
@@ -23,15 +24,24 @@ class Countries:
 
     def __call__(self, addresses: pl.Series) -> pl.Series:
         """ISO 3166 codes; null where the text is no address or the file does not know it."""
-        known = addresses.drop_nulls().unique()
-        codes = pl.Series([self._code(address) for address in known], dtype=pl.String)
-        return addresses.replace_strict(known, codes, default=None, return_dtype=pl.String)
+        return _each(addresses, lambda address: self._text(address, "country", "iso_code"))
 
-    def _code(self, text: str) -> str | None:
+    def cities(self, addresses: pl.Series) -> pl.Series:
+        """English names of cities; null where the text is no address or the file does not know its city."""
+        return _each(addresses, lambda address: self._text(address, "city", "names", "en"))
+
+    def _text(self, address: str, *path: str) -> str | None:
         try:
-            record = self._reader.get(ipaddress.ip_address(text))
+            found: object = self._reader.get(ipaddress.ip_address(address))
         except ValueError:  # no address, or IPv6 in a file for IPv4
             return None
-        country = record.get("country") if isinstance(record, dict) else None
-        code = country.get("iso_code") if isinstance(country, dict) else None
-        return str(code) if code else None
+        for name in path:
+            found = found.get(name) if isinstance(found, dict) else None
+        return str(found) if found else None
+
+
+def _each(values: pl.Series, look_up: Callable[[str], str | None]) -> pl.Series:
+    """Each distinct value looked up once."""
+    known = values.drop_nulls().unique()
+    found = pl.Series([look_up(value) for value in known], dtype=pl.String)
+    return values.replace_strict(known, found, default=None, return_dtype=pl.String)

@@ -50,6 +50,13 @@ class TokenKey:
         """The token of one value: the same as the columnar one."""
         return hmac.new(self.__secret.encode(), value.encode(), hashlib.sha256).hexdigest()[:TOKEN_DIGITS]
 
+    def derived(self, label: str) -> "TokenKey":
+        """Another key for another use of the same purpose and epoch.
+
+        HMAC-SHA512 of the label: no token (HMAC-SHA256) of any value, whoever chose it, tells of the derived key.
+        """
+        return TokenKey(hmac.digest(self.__secret.encode(), label.encode(), "sha512")[:32])
+
     def __repr__(self) -> str:
         return "TokenKey(...)"
 

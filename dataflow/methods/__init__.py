@@ -6,7 +6,22 @@ A method of a third party is a class under the entry point group `noren.methods`
 from functools import cache
 from importlib.metadata import entry_points
 
-from dataflow.methods import derive, encrypt, generalize, simple, text, token
+from dataflow.methods import (
+    addresses,
+    derive,
+    encrypt,
+    hierarchy,
+    maps,
+    mask,
+    noise,
+    numbers,
+    places,
+    simple,
+    text,
+    times,
+    token,
+    versions,
+)
 from dataflow.methods.base import Context, Method
 
 GROUP = "noren.methods"
@@ -14,14 +29,25 @@ GROUP = "noren.methods"
 BUILT_IN: tuple[type[Method], ...] = (
     simple.Keep,
     simple.Drop,
+    simple.Constant,
     token.Token,
     encrypt.Encrypt,
-    generalize.CoarsenLocation,
-    generalize.TruncateTime,
-    generalize.ReduceVersion,
-    generalize.TruncateIp,
+    places.CoarsenLocation,
+    places.Geohash,
+    times.TruncateTime,
+    versions.ReduceVersion,
+    addresses.TruncateIp,
+    addresses.EmailDomain,
+    hierarchy.Hierarchy,
+    numbers.Range,
+    numbers.AgeBand,
+    numbers.Clamp,
+    noise.LocalNoise,
+    mask.Mask,
     text.Scrub,
+    maps.ScrubMap,
     derive.Country,
+    derive.City,
     derive.UserAgentFamily,
 )
 

@@ -12,12 +12,14 @@ class Country(Method, frozen=True):
     """ISO 3166 country code of an IP address, from a MaxMind-format file. String in, string out.
 
     Null where no file is configured, the address is none, or the file does not know it.
+    Not reversible. Leaks the country. Lane: anonymous, as a quasi-identifier.
     """
 
     name = "country"
     accepts = TEXT
     output = FieldType.STRING
     leaks = "the country"
+    lane = "anonymous"
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
         if context.country is None:
@@ -30,13 +32,38 @@ class Country(Method, frozen=True):
         return context.country(pl.Series([str(value)]))[0]
 
 
+class City(Method, frozen=True):
+    """Name of the city of an IP address, in English, from a MaxMind-format file. String in, string out.
+
+    Null where no file is configured, the address is none, or the file does not know its city.
+    Not reversible. Leaks the city: a village is a handful of people. Lane: pseudonymized.
+    """
+
+    name = "city"
+    accepts = TEXT
+    output = FieldType.STRING
+    leaks = "the city: a village is a handful of people"
+
+    def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
+        if context.city is None:
+            return pl.lit(None, dtype=pl.String)
+        return column.map_batches(context.city, return_dtype=pl.String)
+
+    def reference(self, value: object, field: Field, context: Context) -> object:
+        return None if context.city is None else context.city(pl.Series([str(value)]))[0]
+
+
 class UserAgentFamily(Method, frozen=True):
-    """Browser or client family of a User-Agent header, e.g. `Mobile Safari`. String in, string out."""
+    """Browser or client family of a User-Agent header, e.g. `Mobile Safari`. String in, string out.
+
+    Not reversible. Leaks the family. Lane: anonymous, as a quasi-identifier.
+    """
 
     name = "user_agent_family"
     accepts = TEXT
     output = FieldType.STRING
     leaks = "the family"
+    lane = "anonymous"
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
         return column.map_batches(_families, return_dtype=pl.String)

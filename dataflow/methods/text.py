@@ -1,63 +1,182 @@
-"""Free text, scrubbed of what can be recognized. Names and addresses are not: free text is dropped unless
-allow-listed."""
+"""Free text, scrubbed of what can be recognized. Free text is dropped unless allow-listed."""
 
+import hashlib
 import re
-import unicodedata
+from collections.abc import Callable
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Annotated, ClassVar
 
+import msgspec
 import polars as pl
 
 from dataflow.contract import Classification, Field
+from dataflow.errors import NorenError
 from dataflow.methods.base import PERSONAL, TEXT, Context, Method
+from dataflow.methods.entities import STEPS, SUSPECT, Step, find
+from dataflow.methods.folding import DISGUISES, folded
 
-_HEX = "[0-9A-Fa-f]{1,4}"
+NAME = "<NAME>"
 
-PATTERNS = (
-    ("<EMAIL>", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}"),
-    ("<IP>", r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}"),
-    (
-        "<IP>",
-        rf"(?:{_HEX}:){{1,6}}(?::{_HEX}){{1,6}}|::(?:{_HEX}:){{0,6}}{_HEX}|(?:{_HEX}:){{3,7}}{_HEX}|(?:{_HEX}:){{2,7}}:",
-    ),
-    ("<NUMBER>", r"\+?[0-9](?:[ ()./_\u2010-\u2015\u2212\u30fc-]{0,3}[0-9]){6,}"),
-)
-"""(tag, pattern), in this order, for text in NFKC. The last takes telephone, card and My Number alike: seven digits or
-more with separators, among them the dashes that people write.
-
-The patterns mean the same to Rust's regex and to Python's `re`: ASCII classes, no look-around, and no word ends, for a
-Japanese letter beside an address is a letter to the one and not to the other."""
-
-SUSPECT = r"[@:0-9]|[^\x00-\x7f]"
-"""What every match of PATTERNS has at least one of, and every text that NFKC changes. Most texts have none and are
-passed over with one cheap look."""
+_DISGUISED = f"[{re.escape(DISGUISES)}]"
 
 
-class Scrub(Method, frozen=True):
-    """Text with e-mail addresses, IP addresses and long numbers replaced by a tag. String in, string out.
+class Names:
+    """A list of names. Two are equal when they hold the same; what is shown of one is a digest.
 
-    It is brought to Unicode's NFKC first: １２３ and 123 are one number to a reader.
-    Leaks whatever else was written: names, streets, stories.
+    A name in Latin letters counts as a whole word in any case, any other name wherever it stands. Names side by side,
+    or with one blank between, are replaced together.
+    """
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = tuple(sorted({folded(name) for name in names}, key=lambda name: (-len(name), name)))
+        self.digest = hashlib.sha256("\n".join(self.names).encode()).hexdigest()[:12]
+
+    @cached_property
+    def step(self) -> Step:
+        words = [re.escape(name) for name in self.names if name.isascii()]
+        others = [re.escape(name) for name in self.names if not name.isascii()]
+        latin = [rf"(?i:(?<![A-Za-z])(?:{'|'.join(words)})(?![A-Za-z]))"] if words else []
+        one = f"(?:{'|'.join([*latin, *others])})"
+        return Step(NAME, rf"(?a:{one}(?: ?{one})*)", "")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Names) and self.names == other.names
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f"{len(self.names)} names, {self.digest}"
+
+
+class Scrub(Method, frozen=True, dict=True):
+    """Text with what can be recognized replaced by a tag. String in, string out.
+
+    Recognized, full-width characters, blanks and odd hyphens included: e-mail addresses `<EMAIL>`, IP addresses `<IP>`,
+    what follows ? or # in a URL `?<QUERY>`, cards with a right check digit `<CARD>`, My Numbers with a right check
+    digit `<MY_NUMBER>`, telephones with a country code or of Japan, North America and lands that dial a 0 first
+    `<PHONE>`, any other seven digits or more `<NUMBER>` (dates in digits are among them), names of a list `<NAME>`.
+
+    names: file beside the policy with a name a line, such as `hierarchies/names.txt`; none by default.
+    Not reversible. Leaks whatever else was written: names that are on no list, streets, stories. Lane: pseudonymized.
     """
 
     name = "scrub"
     accepts = TEXT
-    leaks = "everything that is no e-mail address, IP address or long number"
+    leaks = "everything that is no e-mail or IP address, URL query, number of seven digits or listed name"
     unfit_for = PERSONAL - {Classification.FREE_TEXT}
+    scales: ClassVar = {}
+    names: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+
+    def files(self) -> tuple[str, ...]:
+        return (self.names,) if self.names else ()
+
+    def bound(self, directory: Path) -> "Scrub":
+        if self.names is None:
+            return self
+        return LoadedScrub(names=self.names, listed=read_names(directory, self.names))
+
+    @property
+    def known(self) -> Names | None:
+        if self.names is not None:
+            raise TypeError("a list of names is read by bound() before it is used")
+        return None
+
+    @cached_property
+    def _steps(self) -> tuple[Step, ...]:
+        return (*STEPS, self.known.step) if self.known else STEPS
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
-        return column.map_batches(_scrub, return_dtype=pl.String)
+        return column.map_batches(self._scrub, return_dtype=pl.String)
 
     def reference(self, value: object, field: Field, context: Context) -> str:
-        text = unicodedata.normalize("NFKC", str(value))
-        for tag, pattern in PATTERNS:
-            text = re.sub(pattern, tag, text)
-        return text
+        return scrubbed(str(value), self._steps)
+
+    def _scrub(self, texts: pl.Series) -> pl.Series:
+        suspect = texts.str.contains(_SUSPECT)
+        if self.known:
+            suspect |= self._may_name(texts) | texts.str.contains(_DISGUISED)
+        chosen = suspect.arg_true()
+        if not len(chosen):
+            return texts
+        rows = texts.gather(chosen)
+        disguised = rows.str.contains(_DISGUISED)
+        rows = _where(rows, disguised, lambda some: _each(some, self._steps))
+        rows = _where(rows, ~disguised, self._plain)
+        return texts.scatter(chosen, rows)
+
+    def _plain(self, rows: pl.Series) -> pl.Series:
+        """Texts without disguises, step by step."""
+        for step in STEPS:
+            rows = _where(rows, rows.str.contains(step.gate), partial(_apply, step))
+        if self.known:
+            name = (self.known.step,)
+            rows = _where(rows, self._may_name(rows), lambda some: _each(some, name))
+        return rows
+
+    def _may_name(self, texts: pl.Series) -> pl.Series:
+        assert self.known is not None
+        frame = texts.alias("text").to_frame()
+        return frame.select(pl.col("text").str.contains_any(list(self.known.names), ascii_case_insensitive=True))[
+            "text"
+        ]
 
 
-def _scrub(texts: pl.Series) -> pl.Series:
-    suspect = texts.str.contains(SUSPECT).fill_null(False)
-    if not suspect.any():
+class LoadedScrub(Scrub, frozen=True, kw_only=True):
+    """The method with its list read. Not in the registry: a policy cannot spell the names out."""
+
+    listed: Names
+
+    @property
+    def known(self) -> Names | None:
+        return self.listed
+
+
+def scrubbed(text: str, steps: tuple[Step, ...] = STEPS) -> str:
+    """The text with everything that the steps find replaced by its tag."""
+    out, last = [], 0
+    for start, end, tag in find(folded(text), steps):
+        out += [text[last:start], tag]
+        last = end
+    return "".join([*out, text[last:]])
+
+
+def read_names(directory: Path, file: str) -> Names:
+    """The names in a file of one a line. Raises NorenError when it cannot be read or holds none."""
+    path = directory / file
+    if directory.resolve() not in path.resolve().parents:
+        raise NorenError(f"{file} lies outside the policy's directory; put it beside the policy.")
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except OSError as error:
+        raise NorenError(f"{file}: cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise NorenError(f"{file}: is not UTF-8.") from error
+    names = tuple(line for line in lines if line and not line.startswith("#"))
+    if not names:
+        raise NorenError(f"{file}: holds no name.")
+    return Names(names)
+
+
+def _where(texts: pl.Series, chosen: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """The series with the chosen texts changed."""
+    if not chosen.any():
         return texts
-    scrubbed = texts.filter(suspect).str.normalize("NFKC")
-    for tag, pattern in PATTERNS:
-        scrubbed = scrubbed.str.replace_all(pattern, tag)
-    return texts.scatter(suspect.arg_true(), scrubbed)
+    where = chosen.arg_true()
+    return texts.scatter(where, change(texts.gather(where)))
+
+
+def _apply(step: Step, texts: pl.Series) -> pl.Series:
+    if step.check is not None:
+        return _each(texts, (step,))
+    kept = "${1}" if step.compiled.groups else ""
+    return texts.str.replace_all(step.pattern, kept + step.tag)
+
+
+def _each(texts: pl.Series, steps: tuple[Step, ...]) -> pl.Series:
+    return pl.Series([scrubbed(text, steps) for text in texts], dtype=pl.String)
+
+
+_SUSPECT = rf"{SUSPECT}|[０-９＠？＃：]|[0-9](?:[ ()./_\-{re.escape(DISGUISES)}]{{0,3}}[0-9]){{3}}"
+"""SUSPECT of the folded text, told from the text itself."""

@@ -2,8 +2,10 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-from dataflow.contract import RESERVED, Classification, Contract
+from dataflow.contract import RESERVED, Classification, Contract, Field
+from dataflow.methods import Method
 from dataflow.methods.simple import Drop
 from dataflow.policy.findings import Finding, PolicyError, refuse
 from dataflow.policy.model import Derived, Policy, misfit
@@ -55,12 +57,15 @@ def gaps(policy: Policy, contracts: Mapping[str, Contract]) -> list[Finding]:
     ]
 
 
-def review(text: str, file: str, contracts: Mapping[str, Contract]) -> tuple[Policy, list[Finding]]:
+def review(
+    text: str, file: str, contracts: Mapping[str, Contract], directory: Path | None = None
+) -> tuple[Policy, list[Finding]]:
     """The policy in `text`, and everything that is wrong with it, as a file and against the contracts.
 
+    directory: where the files lie that rules read.
     Raises NorenError when the text is no YAML at all.
     """
-    policy, findings = read_policy(text, file)
+    policy, findings = read_policy(text, file, directory)
     wrong = {finding.where.removesuffix(".method") for finding in findings}  # their rule is not what was meant
     findings += [
         finding for finding in [*faults(policy, contracts), *gaps(policy, contracts)] if finding.where not in wrong
@@ -79,7 +84,7 @@ def _stream(policy: Policy, contract: Contract) -> Iterator[Finding]:
         yield from _derived(policy, contract, derived)
     for leaf in leaves.values():
         method, rule = policy.rule(contract, leaf)
-        if complaint := misfit(method, leaf):
+        if complaint := misfit(method, leaf) or _unfounded(method, leaf, contract):
             yield _finding(policy, rule, f"{contract.stream}.{leaf.path}: {complaint}")
     time = leaves[contract.event_time]
     method, rule = policy.rule(contract, time)
@@ -94,7 +99,7 @@ def _stream(policy: Policy, contract: Contract) -> Iterator[Finding]:
 
 def _derived(policy: Policy, contract: Contract, derived: Derived) -> Iterator[Finding]:
     where = f"streams.{contract.stream}.derive.{derived.name}"
-    leaves = {leaf.path: leaf for leaf in contract.leaves()}
+    leaves = {column.path: column for column in contract.columns() if column.items is None}
     if derived.name in RESERVED or derived.name in {item.name for item in contract.fields}:
         yield _finding(policy, where, "the name is taken; choose another.")
     if derived.method.name == "drop":
@@ -103,8 +108,28 @@ def _derived(policy: Policy, contract: Contract, derived: Derived) -> Iterator[F
         yield _finding(
             policy, where, f"from: the contract has no field {derived.source}; {_known(derived.source, leaves)}"
         )
-    elif complaint := misfit(derived.method, leaves[derived.source]):
+    elif complaint := misfit(derived.method, leaves[derived.source]) or _unfounded(
+        derived.method, leaves[derived.source], contract
+    ):
         yield _finding(policy, where, f"from {derived.source}: {complaint}")
+
+
+def _unfounded(method: Method, field: Field, contract: Contract) -> str:
+    """Why a rule that reads other fields of the event cannot; empty when it can."""
+    if method.personal and contract.subject is None:
+        return (
+            f"{method.name} needs to know the person; name the field in the contract's custom property subject, "
+            "such as user_id."
+        )
+    columns = {column.path: column for column in contract.columns() if column.items is None}
+    if (method.personal or method.uses()) and field.path not in columns:
+        return f"{method.name} reads other fields of the event and cannot stand inside an array; use drop."
+    for path in method.uses():
+        if path not in columns:
+            return f"{method.name}: the contract has no field {path}; {_known(path, columns)}"
+        if columns[path].type not in method.accepts:
+            return f"{method.name}: {path} is {columns[path].type}, it takes {' or '.join(sorted(method.accepts))}."
+    return ""
 
 
 def _known(name: str, known: Mapping[str, object]) -> str:

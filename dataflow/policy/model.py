@@ -80,6 +80,8 @@ def misfit(method: Method, field: Field) -> str:
             f"{method.name} takes {kinds}, not {field.type}; give the field a rule of its own, "
             f"such as {suggestions(field)}."
         )
+    if fault := method.fault(field):
+        return f"{method.name}: {fault}"
     if method.name == "keep" and field.classification is None:
         return "a field that is unclassified may not be kept; classify it in its contract, or use drop."
     if field.classification in method.unfit_for:

@@ -32,7 +32,7 @@ def load_policy(path: Path) -> Policy:
 
     Raises NorenError naming the file and the entry when something in it is wrong: a PolicyError with all of it.
     """
-    policy, findings = read_policy(read_text(path), path.name)
+    policy, findings = read_policy(read_text(path), path.name, path.parent)
     refuse(findings)
     return policy
 
@@ -47,9 +47,10 @@ def read_text(path: Path) -> str:
         raise NorenError(f"{path.name}: cannot be read: {error}.") from error
 
 
-def read_policy(text: str, file: str) -> tuple[Policy, list[Finding]]:
+def read_policy(text: str, file: str, directory: Path | None = None) -> tuple[Policy, list[Finding]]:
     """The policy in `text`, and what is wrong with it. A rule that is wrong is `drop` in the policy given.
 
+    directory: where the files lie that rules read, such as hierarchies; None when there is none.
     Raises NorenError when the text is no YAML at all.
     """
     lines: dict[str, int] = {}
@@ -67,7 +68,7 @@ def read_policy(text: str, file: str) -> tuple[Policy, list[Finding]]:
         raise NorenError(f"{file}: is no valid YAML: {' '.join(str(error).split())}.") from error
     finally:
         loader.dispose()
-    reader = _Reader(file, lines, findings)
+    reader = _Reader(file, lines, findings, directory)
     return reader.policy(document), findings
 
 
@@ -86,7 +87,8 @@ def _entries(node: yaml.Node | None, parent: str) -> Iterator[tuple[str, int, bo
 class _Reader:
     """Turns the YAML document into a Policy and notes what is wrong."""
 
-    def __init__(self, file: str, lines: dict[str, int], findings: list[Finding]) -> None:
+    def __init__(self, file: str, lines: dict[str, int], findings: list[Finding], directory: Path | None) -> None:
+        self._directory = directory
         self._file = file
         self._lines = lines
         self._findings = findings
@@ -176,7 +178,20 @@ class _Reader:
         if name not in methods:
             self.note(f"{where}.method", f"{name} is no method; {_hint(str(name), methods)}")
             return Drop()
-        return self.convert(methods[name], parameters, where)
+        return self.bound(self.convert(methods[name], parameters, where), where)
+
+    def bound(self, method: Method, where: str) -> Method:
+        """The method with its files read."""
+        if not method.files():
+            return method
+        if self._directory is None:
+            self.note(where, f"reads {', '.join(method.files())}, which is not at hand here.")
+            return Drop()
+        try:
+            return method.bound(self._directory)
+        except NorenError as error:
+            self.note(where, str(error))
+            return Drop()
 
     def convert(self, method: type[Method], parameters: dict[str, Any], where: str) -> Method:
         """The method with its parameters. Each parameter that is refused is noted and left out."""

@@ -1,0 +1,105 @@
+"""Coarser addresses on the network: IP addresses and e-mail addresses."""
+
+import ipaddress
+from typing import Annotated, ClassVar
+
+import msgspec
+import polars as pl
+
+from dataflow.contract import Classification, Field
+from dataflow.methods.base import PERSONAL, TEXT, Context, Method
+
+OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+IPV4 = rf"^(?:{OCTET}\.){{3}}{OCTET}$"
+
+
+class TruncateIp(Method, frozen=True):
+    """The network an IP address lies in, as its first address. String in, string out; what is no address becomes null.
+
+    v4, v6: bits that stay of an IPv4 (0 to 24) or IPv6 (0 to 64) address. An IPv6 address that is made of an IPv4 one
+    (mapped, or 6to4, RFC 3056) counts as IPv4: its leading 48 bits are all zero or hold the whole address.
+    Not reversible. Leaks the network: a small company's /24 is the company. Lane: pseudonymized.
+    """
+
+    name = "truncate_ip"
+    accepts = TEXT
+    leaks = "the network: a small company's /24 is the company"
+    scales: ClassVar = {"v4": "more", "v6": "more"}
+    v4: Annotated[int, msgspec.Meta(ge=0, le=24)] = 24
+    v6: Annotated[int, msgspec.Meta(ge=0, le=64)] = 48
+
+    def effect(self) -> str:
+        return f"networks of {2 ** (32 - self.v4):,} IPv4 addresses"
+
+    def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
+        return column.map_batches(self._truncate, return_dtype=pl.String)
+
+    def _truncate(self, values: pl.Series) -> pl.Series:
+        """IPv4 to /24 by text; every other address one by one, each once."""
+        if self.v4 != 24:
+            return self._each(values)
+        plain = values.str.contains(IPV4)
+        short = values.str.strip_chars_end("0123456789") + "0"
+        if plain.all():
+            return short
+        return short.zip_with(plain.fill_null(False), self._each(values.filter(~plain), over=values))
+
+    def _each(self, values: pl.Series, over: pl.Series | None = None) -> pl.Series:
+        """The networks of `over` (default: of `values`), where they stand among `values`; null elsewhere."""
+        known = values.drop_nulls().unique()
+        networks = pl.Series([self._one(value) for value in known], dtype=pl.String)
+        target = values if over is None else over
+        return target.replace_strict(known, networks, default=None, return_dtype=pl.String)
+
+    def _one(self, value: str) -> str | None:
+        try:
+            address = ipaddress.ip_address(value)
+        except ValueError:
+            return None
+        if isinstance(address, ipaddress.IPv6Address):
+            address = address.ipv4_mapped or address.sixtofour or address
+        bits = self.v4 if address.version == 4 else self.v6
+        number = int(address) >> (address.max_prefixlen - bits) << (address.max_prefixlen - bits)
+        return str(type(address)(number))
+
+    def reference(self, value: object, field: Field, context: Context) -> str | None:
+        return self._one(str(value))
+
+
+class EmailDomain(Method, frozen=True):
+    """The domain of an e-mail address, in lower case. String in, string out; what is no address becomes null.
+
+    known: domains that stay, such as the large providers; every other becomes `other`. Empty: all stay.
+    Not reversible. Leaks the provider, and of a domain of one's own the person: name the known ones.
+    Lane: pseudonymized.
+    """
+
+    name = "email_domain"
+    accepts = TEXT
+    leaks = "the domain: a domain of one's own names its owner"
+    unfit_for = PERSONAL - {Classification.IDENTIFIER}
+    known: tuple[str, ...] = ()
+
+    def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
+        domain = column.str.extract(_EMAIL, 1).str.to_lowercase()
+        if not self.known:
+            return domain
+        return pl.when(domain.is_null() | domain.is_in(self._known)).then(domain).otherwise(pl.lit("other"))
+
+    @property
+    def _known(self) -> list[str]:
+        return [domain.lower() for domain in self.known]
+
+    def reference(self, value: object, field: Field, context: Context) -> str | None:
+        local, at, domain = str(value).rpartition("@")
+        labels = domain.split(".")
+        if not (local and at and len(labels) > 1 and all(map(_label, labels))):
+            return None
+        return domain.lower() if not self.known or domain.lower() in self._known else "other"
+
+
+_EMAIL = r"(?s)^.+@((?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+)$"
+
+
+def _label(text: str) -> bool:
+    return bool(text) and text.isascii() and text.replace("-", "a").isalnum()

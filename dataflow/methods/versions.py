@@ -1,0 +1,37 @@
+"""Coarser versions."""
+
+import re
+from typing import Annotated, ClassVar
+
+import msgspec
+import polars as pl
+
+from dataflow.contract import Field
+from dataflow.methods.base import PERSONAL, TEXT, Context, Method
+
+
+class ReduceVersion(Method, frozen=True):
+    """The first numbers of a dotted version. String in, string out; what does not begin with a number becomes null.
+
+    parts: how many numbers stay, 1 to 3.
+    Not reversible. Leaks the kept numbers: a rare old version narrows a crowd. Lane: anonymous, as a quasi-identifier.
+    """
+
+    name = "reduce_version"
+    accepts = TEXT
+    leaks = "the kept numbers: a rare old version narrows a crowd"
+    unfit_for = PERSONAL
+    lane = "anonymous"
+    scales: ClassVar = {"parts": "more"}
+    parts: Annotated[int, msgspec.Meta(ge=1, le=3)] = 1
+
+    @property
+    def _pattern(self) -> str:
+        return rf"^([0-9]+(?:\.[0-9]+){{0,{self.parts - 1}}})"
+
+    def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
+        return column.str.extract(self._pattern, 1)
+
+    def reference(self, value: object, field: Field, context: Context) -> str | None:
+        found = re.match(self._pattern, str(value))
+        return found[1] if found else None
