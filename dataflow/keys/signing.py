@@ -1,12 +1,12 @@
 """Signing what a running pipeline must be able to trust: policy bundles.
 
-A signing keyset is a Tink keyset (Ed25519) wrapped by the key-encryption key; beside it lies its public half, a JSON file
-that says which environment it signs for. What verifies needs the public file alone: for a production pipeline it is deployed
-with the pipeline, not with the bundles. A key in Cloud KMS that signs by itself (asymmetric) is one more class with the
-methods of Signer.
+A signing keyset is a Tink keyset (Ed25519) wrapped by the key-encryption key; beside it lies its public half, a JSON
+file that says which environment it signs for. What verifies needs the public file alone: for a production pipeline it
+is deployed with the pipeline, not with the bundles. A key in Cloud KMS that signs by itself (asymmetric) is one more
+class with the methods of Signer.
 
-The environment goes into what is signed: a development key's signature is none in production, whatever its public file
-says.
+The environment goes into what is signed: a development key's signature is none in production, whatever its public
+file says.
 """
 
 import json
@@ -140,6 +140,12 @@ def development_signer(directory: Path) -> Signer:
     wrapping = local_key(directory / "kek")
     create_signing_key(directory, wrapping, DEVELOPMENT)
     return open_signer(directory, wrapping)
+
+
+def development_key(directory: Path) -> Path:
+    """The public file of the development key, which is made on first use."""
+    development_signer(directory)
+    return public_file(directory)
 
 
 def _publish_half(directory: Path) -> None:

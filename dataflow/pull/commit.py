@@ -1,5 +1,6 @@
 """Commit groups: entries written to every table under one id, then acknowledged. Runs in a thread of its own."""
 
+import itertools
 import queue
 import threading
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import polars as pl
 
 from dataflow.journal import Entry, Group, Journal
 from dataflow.journal.journal import concatenate
+from dataflow.pull.fit import columns, fit
 from dataflow.pull.stage import Staged
 from dataflow.schemas import Table
 from dataflow.sinks.load import LoadSink
@@ -23,7 +25,9 @@ MOST_WAITING = 32
 class Committer:
     """Takes staged batches in order and commits them.
 
+    tables: by role, for what an earlier process staged; a staged batch brings its own.
     acknowledge: called with the ack ids of a batch once every table has its rows.
+    A group never holds entries of two versions: their rows may differ in columns.
     """
 
     def __init__(
@@ -34,6 +38,7 @@ class Committer:
         self._tables = tables
         self._acknowledge = acknowledge
         self._waiting: queue.Queue[Staged | None] = queue.Queue(MOST_WAITING)
+        self._next_group: Staged | None = None
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._pool = ThreadPoolExecutor(len(tables), thread_name_prefix="load")
         self.failure: BaseException | None = None
@@ -43,11 +48,13 @@ class Committer:
     def recover(self) -> None:
         """Commit what an earlier process staged and did not commit."""
         for group in self._journal.uncommitted_groups():
-            self._commit(group, [self._journal.read(number) for number in range(group.first, group.last + 1)])
-        left = self._journal.ungrouped()
-        if left:
-            group = self._journal.group(left.start, left.stop - 1)
-            self._commit(group, [self._journal.read(number) for number in left])
+            entries = [self._journal.read(number) for number in range(group.first, group.last + 1)]
+            self._commit(group, entries, self._tables)
+        left = [(number, self._journal.read(number)) for number in self._journal.ungrouped()]
+        for _, alike in itertools.groupby(left, lambda item: columns(item[1])):
+            run = list(alike)
+            group = self._journal.group(run[0][0], run[-1][0])
+            self._commit(group, [entry for _, entry in run], self._tables)
 
     def start(self) -> None:
         self._thread.start()
@@ -92,8 +99,8 @@ class Committer:
             self.failure = error
 
     def _next(self) -> list[Staged] | None:
-        """All that waits, up to a group's size; blocks for the first. None at the end."""
-        first = self._waiting.get()
+        """All of one version that waits, up to a group's size; blocks for the first. None at the end."""
+        first, self._next_group = self._next_group or self._waiting.get(), None
         if first is None:
             return None
         batch, rows = [first], first.entry.rows["raw"].height
@@ -106,6 +113,9 @@ class Committer:
                 self._waiting.task_done()
                 self._waiting.put(None)
                 break
+            if staged.tables is not first.tables:  # another version
+                self._next_group = staged
+                break
             batch.append(staged)
             rows += staged.entry.rows["raw"].height
         return batch
@@ -114,14 +124,14 @@ class Committer:
         entries = [(staged.number, staged.entry) for staged in batch if staged.number is not None]
         if entries:
             group = self._journal.group(entries[0][0], entries[-1][0])
-            self._commit(group, [entry for _, entry in entries])
+            self._commit(group, [entry for _, entry in entries], batch[0].tables)
         self._acknowledge([ack_id for staged in batch for ack_id in staged.ack_ids])
 
-    def _commit(self, group: Group, entries: list[Entry]) -> None:
+    def _commit(self, group: Group, entries: list[Entry], tables: dict[str, Table]) -> None:
         writes = concatenate(entries)
-        list(self._pool.map(lambda role: self._write(role, writes[role], group.id), writes))
+        list(self._pool.map(lambda role: self._write(tables[role], writes[role], group.id), writes))
         self._journal.commit(group)
         self.committed = group.last + 1
 
-    def _write(self, role: str, rows: pl.DataFrame, batch_id: str) -> None:
-        self._sink.write(self._tables[role], rows, batch_id)
+    def _write(self, table: Table, rows: pl.DataFrame, batch_id: str) -> None:
+        self._sink.write(table, fit(rows, table), batch_id)

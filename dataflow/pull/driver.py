@@ -2,6 +2,7 @@
 
 import fcntl
 import gc
+import logging
 import os
 import threading
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from dataflow.bundle.watch import Watcher
 from dataflow.core import Anonymizer
 from dataflow.dead_letters import PURPOSE as DEAD_LETTER_PURPOSE
 from dataflow.errors import NorenError
@@ -23,6 +25,8 @@ from dataflow.schemas import tables
 from dataflow.sinks.load import LoadSink
 from dataflow.sources.pubsub import PubSubSubscription
 
+log = logging.getLogger(__name__)
+
 BATCH_MESSAGES = 8_192
 LINGER_SECONDS = 0.03
 """A batch waits this long for company: a polars call costs the same for 1 row and for 1,000."""
@@ -32,7 +36,9 @@ LINGER_SECONDS = 0.03
 class Progress:
     """What became of the messages so far, restarts included. published = raw + dead + duplicates when all is done.
 
-    committed: how many of them are in the tables already.
+    committed: whether all of them are in the tables already.
+    policy_version, bundle: of the batches to come; bundle 0 is the project's files.
+    refused_bundles: how many bundles were refused since the start.
     """
 
     stream: str
@@ -43,6 +49,9 @@ class Progress:
     reasons: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     committed: bool = False
+    policy_version: str = ""
+    bundle: int = 0
+    refused_bundles: int = 0
 
     @property
     def accounted(self) -> int:
@@ -62,6 +71,7 @@ class PullPipeline:
 
     sink: writes to the stream's tables, which exist (`LoadSink.ensure`).
     state: the directory of its journal, locked while it runs.
+    watcher: gives anonymizers of newer bundles, which are taken between two batches.
     Raises NorenError when another live process holds the lock.
     """
 
@@ -73,12 +83,14 @@ class PullPipeline:
         keys: KeyRing,
         state: Path,
         shard: str,
+        watcher: Watcher[Anonymizer] | None = None,
     ) -> None:
         self._lock = _lock(state, shard)
         self._subscription = subscription
         self._journal = Journal(LocalObjects(state), keys.sealer("journal"), shard)
         self._deduplicator = Deduplicator()
-        self.progress = Progress(anonymizer.contract.stream)
+        self.progress = Progress(anonymizer.contract.stream, policy_version=anonymizer.policy.version)
+        self._watcher = watcher
         self._stager = Stager(anonymizer, self._journal, self._deduplicator, keys.sealer(DEAD_LETTER_PURPOSE))
         self._tables = tables(anonymizer.contract, anonymizer.policy)
         self._prefetcher = Prefetcher(subscription)
@@ -100,9 +112,12 @@ class PullPipeline:
         gc.set_threshold(100_000, 50, 100)
         self._committer.start()
         self._prefetcher.start()
+        if self._watcher is not None:
+            self._watcher.start()
         reported = 0.0
         try:
             while not stop.is_set():
+                self._take_bundle()
                 messages = self._prefetcher.take(BATCH_MESSAGES, wait=0.2, linger=LINGER_SECONDS)
                 if messages:
                     staged = self._stager.stage(messages)
@@ -117,6 +132,8 @@ class PullPipeline:
                     self.progress.committed = self._committer.idle()
                     report(self.progress)
         finally:
+            if self._watcher is not None:
+                self._watcher.stop()
             self._prefetcher.stop()
         self._committer.finish()
         self.progress.seconds = time.monotonic() - started
@@ -129,6 +146,16 @@ class PullPipeline:
         """Give up the lock and the connection."""
         self._subscription.close()
         os.close(self._lock)
+
+    def _take_bundle(self) -> None:
+        """Between two batches: change to a newer bundle if one is prepared."""
+        if self._watcher is None:
+            return
+        if (anonymizer := self._watcher.take()) is not None:
+            self._stager.change(anonymizer)
+            self.progress.policy_version = anonymizer.policy.version
+            log.warning("bundle %d is taken: policy %s", self._watcher.running, anonymizer.policy.version)
+        self.progress.bundle, self.progress.refused_bundles = self._watcher.running, len(self._watcher.refused)
 
     def _count(self, index: Index, dead: object, unknown: object) -> None:
         import polars as pl

@@ -51,9 +51,10 @@ class LoadSink:
 
     @_patient
     def ensure(self, table: Table) -> None:
-        """Create the table when it is missing.
+        """Create the table when it is missing, and add the nullable columns that it lacks.
 
-        Raises NorenError when its dataset is missing, or when the live table lacks a column or has it in another type.
+        Raises NorenError when its dataset is missing, or when the live table has a column in another type or lacks one
+        that is no nullable column of its own: required, or a part of a live one.
         """
         reference = f"{self._client.project}.{table.id}"
         try:
@@ -62,14 +63,22 @@ class LoadSink:
             self._create(table, reference)
             return
         have = {field.name: field.to_api_repr() for field in live.schema}
-        for column in table.columns:
-            if column.name not in have:
+        missing = [column for column in table.columns if column.name not in have]
+        for column in missing:
+            if column.required:
                 raise NorenError(
-                    f"{table.id}: the live table has no column {column.name}; add it before this version runs."
+                    f"{table.id}: the live table has no column {column.name}, and a required one cannot be added; "
+                    "make it optional in the contract."
                 )
-            want = column.bigquery()
-            if _shape(have[column.name]) != _shape(want):
-                raise NorenError(f"{table.id}.{column.name}: the live column's type differs from the contract's.")
+        for column in table.columns:
+            if column.name in have:
+                _compare(f"{table.id}.{column.name}", have[column.name], column.bigquery())
+        if missing:
+            live.schema = [*live.schema, *(bigquery.SchemaField.from_api_repr(column.bigquery()) for column in missing)]
+            try:
+                self._client.update_table(live, ["schema"])
+            except api.PreconditionFailed:  # another pipeline changed the table in between
+                self.ensure(table)
 
     def _create(self, table: Table, reference: str) -> None:
         fresh = bigquery.Table(reference, schema=table.bigquery())
@@ -134,10 +143,23 @@ class LoadSink:
         return any(True for _ in self._client.query_and_wait(query, job_config=config))
 
 
-def _shape(field: dict[str, object]) -> tuple[object, ...]:
-    """(type, children) of a column, in one spelling."""
+def _compare(where: str, live: dict[str, Any], want: dict[str, Any]) -> None:
+    """Raises NorenError unless rows of the wanted column fit into the live one: one type, and no part that it lacks."""
+    if _kind(live) != _kind(want):
+        raise NorenError(f"{where}: the live column is {' '.join(_kind(live))}, not {' '.join(_kind(want))}.")
+    parts = {part["name"]: part for part in live.get("fields") or []}
+    for part in want.get("fields") or []:
+        if part["name"] not in parts:
+            raise NorenError(
+                f"{where}.{part['name']}: the live column has no such part, and one cannot be added to it while the "
+                "pipeline writes; add it to the table first, or drop the field."
+            )
+        _compare(f"{where}.{part['name']}", parts[part["name"]], part)
+
+
+def _kind(field: dict[str, Any]) -> tuple[str, ...]:
+    """A column's type, in one spelling, and that it is repeated where it is."""
     names = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN", "STRUCT": "RECORD"}
-    kind = names.get(str(field["type"]), field["type"])
-    children = field.get("fields") or []
-    assert isinstance(children, list)
-    return kind, tuple((child["name"], _shape(child)) for child in children)
+    kind = str(field["type"])
+    repeated = ("REPEATED",) if field.get("mode") == "REPEATED" else ()
+    return (*repeated, names.get(kind, kind))

@@ -1,6 +1,7 @@
 """`noren policy`: what is done with each field, checked, compared and published."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -54,6 +55,50 @@ def diff(base: str, as_json: bool) -> None:
         click.echo(json.dumps([vars(change) | {"weakens": change.weakens} for change in changes], indent=2))
     else:
         click.echo("\n".join(told(changes)))
+
+
+@policy.command(epilog="Example: noren policy publish --reviews reviews.json --author ana --head 1f0c2b9")
+@click.option(
+    "--bundles", help="Where to: a directory, gs://BUCKET/PREFIX or bigquery://PROJECT.DATASET.TABLE [HOME/bundles]."
+)
+@click.option("--home", type=click.Path(path_type=Path), help="Home of the local stack, with its key [.noren/local].")
+@click.option("--reviews", type=click.Path(path_type=Path), help="GitHub's answer to GET /pulls/N/reviews.")
+@click.option("--author", help="Login of who opened the pull request.")
+@click.option("--head", help="Commit that was reviewed: approvals of another one do not count.")
+@click.option("--unreviewed", is_flag=True, help="Publish without approvals; for the development key only.")
+def publish(
+    bundles: str | None, home: Path | None, reviews: Path | None, author: str | None, head: str | None, unreviewed: bool
+) -> None:
+    """Check, sign and publish the policy with the contracts. Running pipelines take it within seconds.
+
+    What lets more through than the bundle before needs two approvals of the pull request.
+    """
+    from dataflow.bundle import BundleStore, open_objects
+    from dataflow.bundle.approvals import read_approvals
+    from dataflow.bundle.publish import Approval, publish
+    from dataflow.keys.signing import Verifier, development_signer, public_file
+    from dataflow.policy.read import read_text
+
+    project = Project.find()
+    place = (home or project.state / "local").resolve()
+    if reviews is not None and author is None:
+        raise NorenError("--reviews needs --author: an author's own approval does not count.")
+    people = read_approvals(reviews, author, head) if reviews is not None and author is not None else []
+    contracts = {path.stem: read_text(path) for path in sorted(project.contracts.glob("*.yaml"))}
+    signer = development_signer(place / "keys")
+    target = bundles or str(place / "bundles")
+    bundle, changes = publish(
+        read_text(project.policy),
+        contracts,
+        BundleStore(open_objects(target)),
+        signer,
+        Verifier.load(public_file(place / "keys")),
+        Approval(people, unreviewed),
+    )
+    for line in told(changes):
+        click.echo(line)
+    verdicts = "; ".join(f"{check.check}: {check.verdict}" for check in bundle.checks)
+    click.echo(f"bundle {bundle.number} is published to {target}, signed for {bundle.environment} ({verdicts})")
 
 
 def told(changes: "list[Change]") -> list[str]:

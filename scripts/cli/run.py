@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import click
 
 from dataflow import names
-from dataflow.errors import NorenError
 from dataflow.project import Project
 
 if TYPE_CHECKING:
@@ -22,17 +21,23 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: noren run app_event")
 @click.argument("stream")
 @click.option("--home", type=click.Path(path_type=Path), help="Home of the running stack [.noren/local].")
+@click.option("--bundles", help="Where policies are published: a directory, gs://... or bigquery://... [HOME/bundles].")
+@click.option("--trust", type=click.Path(path_type=Path), help="Public key of those who publish [that of HOME].")
 @click.option("--country-file", type=click.Path(path_type=Path), help="MaxMind-format file for the country of an IP.")
 @click.option("--json", "as_json", is_flag=True, help="Progress as a JSON line instead of a status line.")
-def run(stream: str, home: Path | None, country_file: Path | None, as_json: bool) -> None:
+def run(
+    stream: str, home: Path | None, bundles: str | None, trust: Path | None, country_file: Path | None, as_json: bool
+) -> None:
     """Run the pipeline of STREAM: Pub/Sub to raw and anonymized, until Ctrl-C.
+
+    A policy that is published meanwhile (noren policy publish) is taken within seconds, between two batches.
 
     It may be killed at any moment and started again: nothing is lost and nothing is written twice.
     """
     os.environ.setdefault("POLARS_MAX_THREADS", "1")  # scaled by process; read when polars is imported
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     project = Project.find()
-    pipeline = build(project, stream, (home or project.state / "local").resolve(), country_file)
+    pipeline = build(project, stream, (home or project.state / "local").resolve(), country_file, bundles, trust)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -44,45 +49,48 @@ def run(stream: str, home: Path | None, country_file: Path | None, as_json: bool
         click.echo(f"\r{line(final)}, stopped", err=True)
 
 
-def build(project: Project, stream: str, home: Path, country_file: Path | None = None) -> "PullPipeline":
+def build(
+    project: Project,
+    stream: str,
+    home: Path,
+    country_file: Path | None = None,
+    bundles: str | None = None,
+    trust: Path | None = None,
+) -> "PullPipeline":
     """The pull pipeline of one stream on the local stack of `home`.
 
+    bundles, trust: where policies are published and the public key of those who do, by default the home's own. Where
+    none is published, the project's files are what runs, but for production.
     Raises NorenError for an unknown stream, a wrong contract or policy, or when no stack runs in `home`.
     """
-    from dataflow.contract import load_contracts
-    from dataflow.core import Anonymizer
+    from dataflow.bundle import BundleStore, Watcher, open_objects
+    from dataflow.bundle.start import Starter, production
     from dataflow.countries import Countries
     from dataflow.keys import KeyRing
-    from dataflow.policy import check_policy, load_policy
+    from dataflow.keys.signing import Verifier, development_key
     from dataflow.pull.driver import PullPipeline
-    from dataflow.schemas import tables
     from dataflow.sinks.load import LoadSink
     from dataflow.sources.pubsub import PubSubSubscription
     from scripts.stack import endpoints
     from scripts.stack.pubsub import statistics
     from scripts.stack.streams import LocalTopics
 
-    contracts = load_contracts(project.contracts)
-    if stream not in contracts:
-        raise NorenError(f"{stream} is no stream: there are contracts for {', '.join(contracts)}.")
-    policy = load_policy(project.policy)
-    check_policy(policy, contracts)
     stack = endpoints.load(home)
     keys = KeyRing.local(home / "keys")
-    countries = Countries(country_file) if country_file else None
-    anonymizer = Anonymizer(contracts[stream], policy, keys, countries)
+    sink = LoadSink(stack.warehouse_client())
+    verifier = Verifier.load(trust or development_key(home / "keys"))
+    place = bundles or str(home / "bundles")
+    starter = Starter(project, stream, keys, Countries(country_file) if country_file else None, sink.ensure)
+    watcher = Watcher(BundleStore(open_objects(place)), verifier, starter.prepare)
+    anonymizer, said = starter.start(watcher, place, verifier, production())
+    click.echo(said, err=True)
     with LocalTopics(stack.project_id, stack.pubsub) as topics:
-        topics.ensure([contracts[stream]])
+        topics.ensure([anonymizer.contract])
     subscription = names.subscription(stream)
     source = PubSubSubscription(
         stack.project_id, subscription, stack.pubsub, store=statistics(stack.pubsub)["store_id"]
     )
-    sink = LoadSink(stack.warehouse_client())
-    for contract in contracts.values():
-        # of every stream: dbt's views stand over all of them, whichever runs
-        for table in tables(contract, policy).values():
-            sink.ensure(table)
-    return PullPipeline(anonymizer, source, sink, keys, home / "journal", subscription)
+    return PullPipeline(anonymizer, source, sink, keys, home / "journal", subscription, watcher)
 
 
 def line(progress: "Progress") -> str:
