@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import polars as pl
 
 from dataflow.contract import Contract
-from dataflow.core import Anonymizer, Batch
+from dataflow.core import Anonymizer, Unpacked
 from dataflow.dead_letters import DeadLetter, dead_letter_rows
 from dataflow.journal import Entry
 from dataflow.keys import Sealer
 from dataflow.operators.deduplicate import Deduplicator, Index
-from dataflow.sources.message import Message
+from dataflow.sources.message import Message, event_position
 from dataflow.unknown_fields import unknown_field_rows
 
 Origin = tuple[str, int]
-"""(position, microseconds of broker publish time) of the message that a row comes from."""
+"""(position, microseconds of broker publish time) of the event that a row comes from."""
 
 SHARD_DIGITS = 4
 """Hex digits of a token that its shard is made from: shards stay even up to some thousands of them."""
@@ -68,7 +68,7 @@ class Candidates:
     def split(self, shards: int) -> dict[int, "Candidates"]:
         """Its parts by shard, of those shards that have a part.
 
-        All events of one token are of one shard, and so are all dead letters of one message.
+        All events of one token are of one shard, and so are all dead letters of one event.
         """
         if shards == 1:
             return {0: self}
@@ -104,29 +104,41 @@ class Preparer:
         self._sealer = sealer
 
     def prepare(self, messages: Sequence[Message]) -> Candidates:
-        """Anonymize one batch, which is not empty."""
-        outcome = self._anonymizer.process(
-            Batch([message.data for message in messages], [message.received for message in messages])
+        """Anonymize one batch, which is not empty. Raises SchemasAwayError like `Anonymizer.unpack`."""
+        unpacked = self._anonymizer.unpack(
+            [message.data for message in messages],
+            [message.attributes for message in messages],
+            [message.received for message in messages],
         )
+        outcome = self._anonymizer.process(unpacked.batch)
+        origins = _origins(messages, unpacked)
         letters: dict[str, DeadLetter] = {}  # a message delivered twice in one batch is one dead letter
         for reject in outcome.rejects:
-            message = messages[reject.index]
+            message, (position, received) = messages[unpacked.message[reject.index]], origins[reject.index]
+            payload, text = unpacked.payloads[reject.index], unpacked.batch.payloads[reject.index]
             letters.setdefault(
-                message.position,
-                DeadLetter(
-                    reject, message.data, message.attributes, message.message_id, message.position, message.received
-                ),
+                position, DeadLetter(reject, payload, message.attributes, message.message_id, position, received, text)
             )
         row_of = {index: row for row, index in enumerate(outcome.index)} if outcome.unknown else {}
         return Candidates(
             raw=outcome.raw,
             anonymized=outcome.anonymized,
-            origins=[(messages[index].position, messages[index].received) for index in outcome.index],
+            origins=[origins[index] for index in outcome.index],
             dead=dead_letter_rows(list(letters.values()), self.contract, self._anonymizer.policy, self._sealer),
             dead_origins=[(letter.position, letter.received) for letter in letters.values()],
             unknown=[(row_of[index], path, kind) for index, path, kind in outcome.unknown if index in row_of],
             newest=max(message.received for message in messages),
         )
+
+
+def _origins(messages: Sequence[Message], unpacked: Unpacked) -> list[Origin]:
+    """Of every event of the batch."""
+    if unpacked.number is None:
+        return [(message.position, message.received) for message in messages]
+    return [
+        (event_position(messages[message].position, number), messages[message].received)
+        for message, number in zip(unpacked.message, unpacked.number, strict=True)
+    ]
 
 
 def _picked(frame: pl.DataFrame, rows: list[int]) -> pl.DataFrame:

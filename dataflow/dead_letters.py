@@ -28,7 +28,12 @@ UNIX = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One refused event. received: microseconds of broker publish time."""
+    """One refused event.
+
+    payload: its own bytes: what is sealed, and with the attributes can be published again.
+    received: microseconds of broker publish time.
+    text: the event as JSON, where the payload is another format; empty when there is none.
+    """
 
     reject: Reject
     payload: bytes
@@ -36,6 +41,7 @@ class DeadLetter:
     message_id: str
     position: str
     received: int
+    text: bytes = b""
 
 
 def dead_letter_rows(letters: Sequence[DeadLetter], contract: Contract, policy: Policy, sealer: Sealer) -> pl.DataFrame:
@@ -62,7 +68,7 @@ def dead_letter_rows(letters: Sequence[DeadLetter], contract: Contract, policy: 
                 "message_id": letter.message_id,
                 "payload_bytes": len(letter.payload),
                 "attributes": clear,
-                "payload_redacted": redacted(letter.payload, contract),
+                "payload_redacted": redacted(letter.text or letter.payload, contract),
                 "sealed": sealer.seal(content, token.encode()),
             }
         )

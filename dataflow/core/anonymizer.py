@@ -78,7 +78,7 @@ class Anonymizer:
     def process(self, batch: Batch) -> Outcome:
         """Anonymize a batch. Each event ends in `index` or in `rejects`, exactly once; nothing is raised for an
         event."""
-        decoded = self._decoder.decode(batch)
+        decoded = self._decoder.decode(batch.payloads, batch.refused)
         frame = pl.DataFrame(
             [pl.Series(path, decoded.columns[path], dtype=kind) for path, kind in self._schema.items()]
             + [

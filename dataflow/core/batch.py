@@ -1,20 +1,24 @@
 """What goes into the core."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dataflow.core.rejects import RefusedError
 
 
 @dataclass(frozen=True)
 class Batch:
     """Events of one stream, in any order.
 
-    payloads: the bytes of each event.
+    payloads: each event as JSON; it may be compressed.
     received: when the broker accepted each, microseconds since 1970 UTC. Never the local clock: a replay gives the
     same row.
+    refused: index of an event that could not even be turned into JSON -> why; its payload, empty, is not looked at.
     """
 
     payloads: Sequence[bytes]
     received: Sequence[int]
+    refused: Mapping[int, RefusedError] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.payloads) != len(self.received):

@@ -6,7 +6,7 @@ required field passes. msgspec checks each event against a type made from the co
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
@@ -16,7 +16,8 @@ import orjson
 from msgspec import Raw
 
 from dataflow.contract import Contract, Field, FieldType
-from dataflow.core.rejects import WHOLE, Reason, Reject, explain
+from dataflow.core.formats.compression import compressed, inflated
+from dataflow.core.rejects import WHOLE, Reason, RefusedError, Reject, explain
 from dataflow.core.rows import FAILURES, Reader, TooLargeError, objects
 
 OTHER = "<other>"
@@ -77,12 +78,19 @@ class Decoder:
         self._learned: frozenset[str] = frozenset()
         self._reader = Reader(contract.fields, self._learned)
 
-    def decode(self, payloads: Sequence[bytes]) -> Decoded:
-        """Decode every payload; one that cannot be accepted becomes a reject and the others go on."""
+    def decode(self, payloads: Sequence[bytes], refused: Mapping[int, RefusedError] | None = None) -> Decoded:
+        """Decode every payload; one that cannot be accepted becomes a reject and the others go on.
+
+        refused: as in Batch.
+        """
         decoded = Decoded(range(len(payloads)), {})
         bad: list[int] = []
 
         def failed(index: int, payload: bytes, error: Exception) -> tuple[Any, ...] | None:
+            if refused and (refusal := refused.get(index)):
+                decoded.rejects.append(Reject(index, refusal.reason, refusal.field, refusal.words))
+                bad.append(index)
+                return None
             values = self._second_look(index, payload, error, decoded)
             if values is None:
                 bad.append(index)
@@ -121,8 +129,15 @@ class Decoder:
         return self._reader.decode_strict(payload)
 
     def _second_look(self, index: int, payload: bytes, error: Exception, decoded: Decoded) -> tuple[Any, ...] | None:
-        """The values of an event that only had undeclared fields, else None and a reject."""
-        if isinstance(error, msgspec.ValidationError) and _UNKNOWN.match(str(error)):
+        """The values of an event that was compressed or only had undeclared fields, else None and a reject."""
+        squeezed = compressed(payload)
+        if squeezed:
+            try:
+                payload = inflated(payload, self.contract.max_message_bytes)
+            except RefusedError as refusal:
+                decoded.rejects.append(Reject(index, refusal.reason, refusal.field, refusal.words))
+                return None
+        if squeezed or (isinstance(error, msgspec.ValidationError) and _UNKNOWN.match(str(error))):
             try:
                 values = self._reader.spread_lenient(self._reader.decode_lenient(payload))
                 unknown = list(_undeclared(payload, "", self._declared))

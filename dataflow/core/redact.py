@@ -5,6 +5,8 @@ from typing import Any
 import orjson
 
 from dataflow.contract import Contract, Field, FieldType
+from dataflow.core.formats.compression import plain
+from dataflow.core.rejects import RefusedError
 
 MOST_BYTES = 1 << 20
 """A larger payload is not parsed for the sake of a summary."""
@@ -18,8 +20,8 @@ def redacted(payload: bytes, contract: Contract) -> str | None:
     if len(payload) > MOST_BYTES:
         return None
     try:
-        document = orjson.loads(payload)
-    except orjson.JSONDecodeError:
+        document = orjson.loads(plain(payload, MOST_BYTES))
+    except (orjson.JSONDecodeError, RefusedError):
         return None
     return orjson.dumps(_shape(document, contract.fields)).decode()
 

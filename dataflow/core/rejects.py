@@ -48,6 +48,17 @@ class Reject:
     message: str
 
 
+class RefusedError(Exception):
+    """What an unpacking step says of an event that it cannot turn into JSON.
+
+    reason, field, words: as in a Reject; the words hold no value of the event.
+    """
+
+    def __init__(self, reason: Reason, words: str, field: str = WHOLE) -> None:
+        super().__init__(reason, field, words)
+        self.reason, self.field, self.words = reason, field, words
+
+
 _AT = " - at `$"
 _ITEM = re.compile(r"\[(?:\d+|\.\.\.)\]")
 """An item of an array in a path; a reject's field is the contract's path, without it."""

@@ -23,3 +23,8 @@ class Message:
 def position(store: str, message_id: str) -> str:
     """store: the broker's store id; empty for Pub/Sub itself, whose message ids never repeat within a topic."""
     return f"{store}/{message_id}"
+
+
+def event_position(position: str, number: int) -> str:
+    """The position of one event of a message; number: which of its events. The first has the message's own."""
+    return f"{position}#{number}" if number else position

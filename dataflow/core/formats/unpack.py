@@ -1,0 +1,150 @@
+"""Unpacking: messages of any format -> events as JSON, one place an event."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dataflow.contract import Contract, Format
+from dataflow.core.batch import Batch
+from dataflow.core.formats.avro import AvroReader, UnusableSchemaError
+from dataflow.core.formats.compression import plain, plain_binary
+from dataflow.core.formats.log_entry import LogEntryReader
+from dataflow.core.formats.schemas import Definition, Schemas, Writer, writer
+from dataflow.core.rejects import Reason, RefusedError
+from dataflow.errors import NorenError
+
+MOST_UNPACKED = 16 << 20
+"""Bytes that a message of many events may have when it is decompressed: more than Pub/Sub's largest message (10 MB)."""
+
+type Read = Callable[[Writer], bytes]
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """The events of a batch of messages.
+
+    batch: for the anonymizer. A message that cannot be unpacked is one event of it, which is refused.
+    message, number: of each event, which message of the batch it comes from, and which of that message's events it is;
+    None where messages hold one each.
+    payloads: each event's own bytes: its line of a message of many, else the message as it was published.
+    """
+
+    batch: Batch
+    message: Sequence[int]
+    number: Sequence[int] | None
+    payloads: Sequence[bytes]
+
+    def origin(self, index: int) -> tuple[int, int]:
+        """(message, number) of an event."""
+        return self.message[index], self.number[index] if self.number else 0
+
+
+class Unpacker:
+    """Unpacks the messages of one contract.
+
+    schemas: finds writer schemas; needed for avro and protobuf, where NorenError is raised without.
+    """
+
+    def __init__(self, contract: Contract, schemas: Schemas | None = None) -> None:
+        self._contract = contract
+        self._format = contract.format
+        self._schemas = schemas
+        self._readers: dict[tuple[str, str] | tuple[int], Read] = {}
+        if contract.format in (Format.AVRO, Format.PROTOBUF) and schemas is None:
+            raise NorenError(
+                f"{contract.stream}: its messages are {contract.format}; give the pipeline a place to find schemas."
+            )
+        self._log_entries = LogEntryReader(contract) if contract.format is Format.LOG_ENTRY else None
+
+    def unpack(
+        self, data: Sequence[bytes], attributes: Sequence[Mapping[str, str]], received: Sequence[int]
+    ) -> Unpacked:
+        """Unpack messages. received: when the broker accepted each, microseconds.
+
+        Raises SchemasAwayError when a writer schema cannot be asked for now; nothing is decided then.
+        """
+        if self._format is Format.JSON:  # decompressed by the decoder, where one does not look like JSON
+            return Unpacked(Batch(data, received), range(len(data)), None, data)
+        if self._format is Format.NDJSON:
+            return self._lines(data, received)
+        refused: dict[int, RefusedError] = {}
+        events: list[bytes] = []
+        missing: set[object] = set()
+        for index, (message, about) in enumerate(zip(data, attributes, strict=True)):
+            try:
+                events.append(self._event(message, about, missing))
+            except RefusedError as error:
+                refused[index] = error
+                events.append(b"")
+        return Unpacked(Batch(events, received, refused), range(len(data)), None, data)
+
+    def _lines(self, data: Sequence[bytes], received: Sequence[int]) -> Unpacked:
+        refused: dict[int, RefusedError] = {}
+        events: list[bytes] = []
+        origins: list[int] = []
+        numbers: list[int] = []
+        for index, message in enumerate(data):
+            try:
+                lines = [line for line in plain(message, MOST_UNPACKED).split(b"\n") if line and not line.isspace()]
+            except RefusedError as error:
+                refused[len(events)] = error
+                lines = [message]
+            lines = lines or [b""]  # a message without events is one dead event
+            events += lines
+            origins += [index] * len(lines)
+            numbers += range(len(lines))
+        batch = Batch(events, [received[index] for index in origins], refused)
+        return Unpacked(batch, origins, numbers, events)
+
+    def _event(self, data: bytes, attributes: Mapping[str, str], missing: set[object]) -> bytes:
+        limit = self._contract.max_message_bytes
+        if self._log_entries is not None:
+            return self._log_entries.read(plain(data, limit + MOST_ENVELOPE))
+        if len(data) > limit:
+            raise RefusedError(Reason.TOO_LARGE, f"has {len(data)} bytes, the contract allows {limit}")
+        written = writer(plain_binary(data, attributes, limit), attributes)
+        return self._reader(written, missing)(written)
+
+    def _reader(self, written: Writer, missing: set[object]) -> Read:
+        """missing: keys that were asked for in vain in this batch; a later one asks again."""
+        reader = self._readers.get(written.key)
+        if reader is not None:
+            return reader
+        assert self._schemas is not None
+        definition = None if written.key in missing else written.find(self._schemas)
+        if definition is None:
+            missing.add(written.key)
+            raise RefusedError(Reason.UNKNOWN_SCHEMA, f"names a schema that is not known: {_name(written)}")
+        if definition.format is not self._format:
+            raise RefusedError(Reason.UNKNOWN_SCHEMA, f"names a schema that is {definition.format}: {_name(written)}")
+        try:
+            reader = self._readers[written.key] = _read(definition)
+        except UnusableSchemaError as error:
+            raise RefusedError(Reason.UNKNOWN_SCHEMA, f"names a schema that {error}: {_name(written)}") from error
+        return reader
+
+
+MOST_ENVELOPE = 1 << 18
+"""Bytes that a log entry may have beside its payload: Cloud Logging's limit of a whole entry
+(https://cloud.google.com/logging/quotas#log-limits)."""
+
+
+def _name(written: Writer) -> str:
+    """What may be said of the key: an id is a number; a revision is Pub/Sub's, stamped by the service."""
+    return f"id {written.key[0]}" if len(written.key) == 1 else "a revision of Pub/Sub's schema service"
+
+
+def _read(definition: Definition) -> Read:
+    """Raises UnusableSchemaError."""
+    if definition.format is Format.AVRO:
+        avro = AvroReader(definition.text)
+        return lambda written: avro.text(written.body) if written.text else avro.binary(written.body)
+    from dataflow.core.formats.protobuf import ProtobufReader  # only where a contract needs it
+
+    protobuf = ProtobufReader(definition.descriptors)
+
+    def read(written: Writer) -> bytes:
+        if len(written.key) == 1:
+            return protobuf.framed(written.body)
+        return protobuf.text(written.body) if written.text else protobuf.binary(written.body)
+
+    return read
