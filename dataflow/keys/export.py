@@ -36,6 +36,23 @@ class Export:
         literal = "".join(f"\\x{byte:02x}" for byte in self.keyset)
         return f"DETERMINISTIC_DECRYPT_STRING(KEYS.KEYSET_CHAIN('{self.kms_key}', b'{literal}'), {column}, '')"
 
+    def query(self, table: str, columns: Sequence[str]) -> str:
+        """GoogleSQL that shows encrypted columns of a table in clear, for the epochs of this export only: a value of
+        another epoch would be an error.
+
+        table: `project.dataset.table`.
+        columns: paths of BYTES columns, e.g. `device.serial`.
+        """
+        shown = [f"  {self.expression(column)} AS {column.replace('.', '_')}" for column in columns]
+        epochs = ", ".join(map(str, self.epochs))
+        return (
+            f"-- Runs in {self.location}, by somebody who may decrypt with {self.kms_key};\n"
+            "-- Cloud KMS's audit log says who did, if data access logs are on.\n"
+            "SELECT\n" + ",\n".join(["  event_token", "  event_time", *shown]) + "\n"
+            f"FROM `{table}`\n"
+            f"WHERE key_epoch IN ({epochs})"
+        )
+
 
 def exported(handles: Sequence[Any], epochs: Sequence[int], reader: KmsKey) -> Export:
     """One keyset of the keys of all handles (one an epoch), the newest its primary. Under `guarded` only."""

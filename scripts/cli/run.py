@@ -76,7 +76,7 @@ def build(
     from scripts.stack.streams import LocalTopics
 
     stack = endpoints.load(home)
-    keys = KeyRing.local(home / "keys")
+    keys = KeyRing.open(home / "keys")
     sink = LoadSink(stack.warehouse_client())
     verifier = Verifier.load(trust or development_key(home / "keys"))
     place = bundles or str(home / "bundles")
