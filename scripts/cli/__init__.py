@@ -12,6 +12,7 @@ from dataflow.errors import NorenError
 
 VERBS = {
     "acl": ("scripts.cli.acl:acl", "Apply the access files of iam/ to the datasets."),
+    "bench": ("scripts.cli.bench:bench", "Measure speed."),
     "build": ("scripts.cli.build:build_command", "Build the dbt models."),
     "contract": ("scripts.cli.contract:contract", "Check, compare, draft and render the contracts."),
     "demo": ("scripts.cli.demo:demo", "Run the main job end to end on a stack of its own."),

@@ -1,0 +1,78 @@
+"""`noren bench`: how fast it is."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.group("bench")
+def bench() -> None:
+    """Measure speed, beside other ways to do the same work, in the same run."""
+
+
+@bench.command(epilog="Example: noren bench anonymizer --no-peers --json bench.json")
+@click.option(
+    "--input", "file", type=click.Path(path_type=Path), help="Events, one JSON object a line; else made here."
+)
+@click.option("--events", type=click.IntRange(min=1_000), default=100_000, show_default=True, help="Events to take.")
+@click.option("--json", "report", type=click.Path(path_type=Path), help="Write the figures to this file.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Write the anonymized rows, flat, to this Parquet file."
+)
+@click.option("--no-peers", is_flag=True, help="Leave the other tools out.")
+def anonymizer(file: Path | None, events: int, report: Path | None, output: Path | None, no_peers: bool) -> None:
+    """Events per CPU second of one core: raw row and anonymized row out, exact errors on.
+
+    In the same run on the same events: a naive and a tuned loop, free-form properties, bad rows, latency, each
+    method's cost.
+    """
+    os.environ["POLARS_MAX_THREADS"] = "1"  # one core; read when polars is imported
+    from scripts.bench.anonymizer import measure
+    from scripts.bench.events import events as made
+    from scripts.stack.streams import read_lines
+
+    lines = read_lines(file)[:events] if file else list(made(events))
+    if output is not None:
+        write_rows(lines, output)
+    figures = measure(lines, lambda sentence: click.echo(f"{sentence} ...", err=True))
+    if not no_peers:
+        click.echo("peers are not measured yet; see scripts/bench/README.md", err=True)
+    result = figures.to_dict()
+    if report is not None:
+        report.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    show(result)
+    sys.stdout.flush()
+
+
+def write_rows(lines: list[bytes], output: Path) -> None:
+    """The declared pass's anonymized rows, flat, as Parquet."""
+    import polars as pl
+
+    from scripts.bench.subject import anonymizer, batches, flat
+
+    core = anonymizer("declared")
+    pl.concat([flat(core.process(batch).anonymized) for batch in batches(lines)]).write_parquet(output)
+
+
+def show(result: dict) -> None:  # type: ignore[type-arg]
+    """The figures as tables."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console() if sys.stdout.isatty() else Console(width=100)
+    speed = Table("contestant", "events per core second", "slowest to fastest round", box=None, pad_edge=False)
+    for name, (low, high) in result["spread"].items():
+        speed.add_row(name, f"{result['events_per_core_second'][name]:,}", f"{low:,} to {high:,}")
+    console.print(speed)
+    for name, ratio in result["ratios"].items():
+        console.print(f"{name.replace('_', ' ')}: {ratio} times", highlight=False)
+    for rate, latency in result["latency_ms"].items():
+        console.print(f"latency at {int(rate):,}/s: " + ", ".join(f"{k} {v} ms" for k, v in latency.items()))
+    for share, relative in result["bad_rows"].items():
+        console.print(f"with {float(share):.0%} bad rows: {relative:.1%} of the clean speed", highlight=False)
+    console.print(f"peak memory: {result['peak_mebibytes']} MiB", highlight=False)
+    costs = ", ".join(f"{n} {v}" for n, v in result["ns_per_value"].items() if v is not None)
+    console.print(f"ns a value: {costs}", highlight=False)
