@@ -4,6 +4,8 @@ import base64
 import binascii
 import hashlib
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -13,8 +15,63 @@ from dataflow.errors import NorenError
 from dataflow.keys.signing import Signer, Verifier
 from dataflow.policy import check_policy, load_policy
 from dataflow.policy.diff import Rules
+from dataflow.policy.read import read_policy, read_text
+from dataflow.project import Project
 
 FORMAT = 1
+
+
+class Texts(msgspec.Struct, frozen=True):
+    """The files that make up the rules, as text.
+
+    policy: policy.yaml. contracts: stream -> its contract. files: what rules read besides, such as hierarchies, by name
+    relative to the policy's directory.
+    """
+
+    policy: str
+    contracts: dict[str, str]
+    files: dict[str, str] = msgspec.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, project: Project) -> "Texts":
+        """Of a project as its files are now. Raises NorenError when one cannot be read."""
+        policy = read_text(project.policy)
+        read, _ = read_policy(policy, project.policy.name, project.policy.parent)
+        names = sorted({name for method in read.methods() for name in method.files()})
+        return cls(
+            policy,
+            {path.stem: read_text(path) for path in sorted(project.contracts.glob("*.yaml"))},
+            {name: read_text(project.policy.parent / name) for name in names},
+        )
+
+    @contextmanager
+    def written(self) -> Iterator[tuple[Path, Path]]:
+        """(policy file, directory of the contracts) in a directory that is gone afterwards.
+
+        Raises NorenError for a name that leads out of it.
+        """
+        with tempfile.TemporaryDirectory() as directory:
+            root = Path(directory).resolve()
+            named = {"policy.yaml": self.policy, **self.files}
+            named |= {f"contracts/{stream}.yaml": text for stream, text in self.contracts.items()}
+            for name, text in named.items():
+                path = (root / name).resolve()
+                if not path.is_relative_to(root):
+                    raise NorenError(f"{name}: leads out of the bundle.")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            yield root / "policy.yaml", root / "contracts"
+
+    def rules(self) -> Rules:
+        """Raises NorenError when something in them is wrong."""
+        with self.written() as (policy, contracts):
+            rules = Rules(load_policy(policy), load_contracts(contracts))
+        check_policy(rules.policy, dict(rules.contracts))
+        return rules
+
+    def digest(self) -> str:
+        """SHA-256 of the policy with the files that it reads."""
+        return digest("\0".join([self.policy, *(part for item in sorted(self.files.items()) for part in item)]))
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -46,7 +103,6 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     """number: counts from 1; a bundle is valid under its own number only, so that an old one cannot come back as new.
 
     environment: whose key signed it. created: RFC 3339.
-    policy: the text of policy.yaml. contracts: stream -> text of its contract.
     changes: against the bundle before. approvals: who approved them.
     """
 
@@ -54,8 +110,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     environment: str
     created: str
-    policy: str
-    contracts: dict[str, str]
+    texts: Texts
     checks: list[Check]
     changes: list[Told]
     approvals: list[str]
@@ -66,7 +121,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises NorenError when they are wrong: published by something else than `noren policy publish`.
         """
-        return rules_of_texts(self.policy, self.contracts)
+        return self.texts.rules()
 
 
 class _Signed(msgspec.Struct):
@@ -74,21 +129,6 @@ class _Signed(msgspec.Struct):
 
     payload: str
     signature: str
-
-
-def rules_of_texts(policy: str, contracts: dict[str, str]) -> Rules:
-    """Raises NorenError when something in them is wrong."""
-    with tempfile.TemporaryDirectory() as directory:
-        root = Path(directory)
-        (root / "contracts").mkdir()
-        (root / "policy.yaml").write_text(policy, encoding="utf-8")
-        for stream, text in contracts.items():
-            if not stream.isidentifier():
-                raise NorenError(f"{stream!r} is no name of a stream.")
-            (root / "contracts" / f"{stream}.yaml").write_text(text, encoding="utf-8")
-        rules = Rules(load_policy(root / "policy.yaml"), load_contracts(root / "contracts"))
-    check_policy(rules.policy, dict(rules.contracts))
-    return rules
 
 
 def seal(bundle: Bundle, signer: Signer) -> bytes:

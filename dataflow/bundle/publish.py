@@ -2,12 +2,12 @@
 
 import datetime
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dataflow.bundle.approvals import NEEDED
-from dataflow.bundle.bundle import Bundle, Check, Told, Versions, digest, seal
+from dataflow.bundle.bundle import Bundle, Check, Texts, Told, Versions, digest, seal
 from dataflow.bundle.store import BundleStore
 from dataflow.bundle.transition import check_transition
 from dataflow.contract import load_contracts
@@ -32,24 +32,18 @@ class Approval:
 
 
 def publish(
-    policy: str,
-    contracts: Mapping[str, str],
-    store: BundleStore,
-    signer: Signer,
-    verifier: Verifier,
-    approval: Approval,
+    texts: Texts, store: BundleStore, signer: Signer, verifier: Verifier, approval: Approval
 ) -> tuple[Bundle, list[Change]]:
-    """Check, sign and publish a policy with its contracts, each given as text; the bundle and what it changes.
+    """Check, sign and publish a policy with its contracts; the bundle and what it changes.
 
     Raises PolicyError or NorenError when a check fails, when nothing changed, or when more is let through than before
     and too few people approved it.
     """
-    rules = _read(policy, contracts)
+    rules = _read(texts)
     before = store.newest(verifier)
-    versions = before.versions if before else Versions()
-    if before and (before.policy, before.contracts) == (policy, dict(contracts)):
+    if before and before.texts == texts:
         raise NorenError(f"nothing to publish: bundle {before.number} has this policy and these contracts already.")
-    versions = _versions(rules, policy, contracts, versions)
+    versions = _versions(rules, texts, before.versions if before else Versions())
     checks = [Check("the policy fits the contracts", "passed")]
     _compile(rules)
     checks.append(Check("every stream's anonymizer runs", "passed"))
@@ -65,8 +59,7 @@ def publish(
         number=number,
         environment=signer.environment,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        policy=policy,
-        contracts=dict(contracts),
+        texts=texts,
         checks=checks,
         changes=[Told(change.direction, change.where, change.words) for change in changes],
         approvals=list(approval.people),
@@ -77,31 +70,30 @@ def publish(
     return bundle, changes
 
 
-def _read(policy: str, contracts: Mapping[str, str]) -> Rules:
+def _read(texts: Texts) -> Rules:
     """Raises PolicyError with everything that is wrong: gaps too, which a pipeline would bear."""
-    with tempfile.TemporaryDirectory() as directory:
-        for stream, text in contracts.items():
-            (Path(directory) / f"{stream}.yaml").write_text(text, encoding="utf-8")
-        loaded = load_contracts(Path(directory))
-    read, findings = review(policy, "policy.yaml", loaded)
+    with texts.written() as (policy, contracts):
+        loaded = load_contracts(contracts)
+        read, findings = review(texts.policy, policy.name, loaded, policy.parent)
     if findings:
         raise PolicyError(findings)
     return Rules(read, loaded)
 
 
-def _versions(rules: Rules, policy: str, contracts: Mapping[str, str], known: Versions) -> Versions:
+def _versions(rules: Rules, texts: Texts, known: Versions) -> Versions:
     """The known versions and these. Raises NorenError when a version stands for another text already."""
+    policy = rules.policy.version
     wrong = []
-    if known.policy.get(rules.policy.version, digest(policy)) != digest(policy):
-        wrong.append(f"policy.yaml: version: {rules.policy.version} is published with another text; raise it.")
+    if known.policy.get(policy, texts.digest()) != texts.digest():
+        wrong.append(f"policy.yaml: version: {policy} is published with another text; raise it.")
     told = {stream: dict(entries) for stream, entries in known.contracts.items()}
     for stream, contract in rules.contracts.items():
-        entry = told.setdefault(stream, {})
-        if entry.setdefault(contract.version, digest(contracts[stream])) != digest(contracts[stream]):
+        mine = digest(texts.contracts[stream])
+        if told.setdefault(stream, {}).setdefault(contract.version, mine) != mine:
             wrong.append(f"{stream}.yaml: version: {contract.version} is published with another text; raise it.")
     if wrong:
         raise NorenError("\n".join(wrong))
-    return Versions({**known.policy, rules.policy.version: digest(policy)}, told)
+    return Versions({**known.policy, policy: texts.digest()}, told)
 
 
 def _compile(rules: Rules) -> None:

@@ -9,7 +9,7 @@ from dataflow.bundle.bundle import Bundle
 from dataflow.bundle.transition import check_transition
 from dataflow.bundle.watch import Watcher
 from dataflow.contract import load_contracts
-from dataflow.core import Anonymizer
+from dataflow.core import Anonymizer, Schemas
 from dataflow.errors import NorenError
 from dataflow.keys import KeyRing
 from dataflow.keys.signing import DEVELOPMENT, Verifier
@@ -29,7 +29,8 @@ def production() -> bool:
 class Starter:
     """Makes anonymizers of one stream.
 
-    country: as for the Anonymizer. ensure: makes a table, or adds the nullable columns that it lacks; raises NorenError
+    country, schemas: as for the Anonymizer.
+    ensure: makes a table, or adds the nullable columns that it lacks; raises NorenError
     for one that needs more (`LoadSink.ensure`).
     """
 
@@ -40,11 +41,13 @@ class Starter:
         keys: KeyRing,
         country: Callable[[pl.Series], pl.Series] | None,
         ensure: Callable[[Table], None],
+        schemas: Schemas | None = None,
     ) -> None:
         self._project = project
         self._stream = stream
         self._keys = keys
         self._country = country
+        self._schemas = schemas
         self._ensure = ensure
         self._rules: Rules | None = None
 
@@ -100,7 +103,7 @@ class Starter:
         return self._made(rules, list(rules.contracts))
 
     def _made(self, rules: Rules, streams: list[str]) -> Anonymizer:
-        anonymizer = Anonymizer(rules.contracts[self._stream], rules.policy, self._keys, self._country)
+        anonymizer = Anonymizer(rules.contracts[self._stream], rules.policy, self._keys, self._country, self._schemas)
         for stream in streams:
             for table in tables(rules.contracts[stream], rules.policy).values():
                 self._ensure(table)

@@ -22,7 +22,7 @@ from tink import (
 )
 
 from dataflow.errors import NorenError
-from dataflow.keys.wrapping import local_key
+from dataflow.keys.wrapping import LOCAL_FILE, Wrapping, local_key, wrapping
 from dataflow.objects import create_file
 
 signature.register()
@@ -99,47 +99,52 @@ def public_file(directory: Path) -> Path:
     return directory / f"{STEM}.public.json"
 
 
-def create_signing_key(directory: Path, wrapping: Any, environment: str) -> bool:
-    """Make a signing key in `directory` for an environment, wrapped by `wrapping` (a Tink AEAD).
+def create_signing_key(directory: Path, wrapped_by: Wrapping, environment: str) -> bool:
+    """Make a signing key in `directory` for an environment, wrapped by a key-encryption key.
 
     False when there is one already; then nothing is changed.
     """
     private = new_keyset_handle(signature.signature_key_templates.ED25519)
-    keyset = json.loads(json_proto_keyset_format.serialize_without_secret(private.public_keyset_handle()))
-    sealed = proto_keyset_format.serialize_encrypted(private, wrapping, _context(environment))
+    sealed = proto_keyset_format.serialize_encrypted(private, wrapped_by, _context(environment))
     # both halves in one object: two processes that make the key at once leave one pair
-    if not create_file(
-        directory / f"{STEM}.keyset",
-        json.dumps({"environment": environment, "sealed": sealed.hex(), "keyset": keyset}).encode(),
-    ):
+    document = {
+        "environment": environment,
+        "wrapped_by": wrapped_by.name,
+        "sealed": sealed.hex(),
+        "keyset": json.loads(json_proto_keyset_format.serialize_without_secret(private.public_keyset_handle())),
+    }
+    if not create_file(directory / f"{STEM}.keyset", json.dumps(document).encode()):
         return False
     _publish_half(directory)
     return True
 
 
-def open_signer(directory: Path, wrapping: Any) -> Signer:
-    """The signing key in `directory`.
+def open_signer(directory: Path) -> Signer:
+    """The signing key in `directory`, with the key-encryption key that it names.
 
-    Raises NorenError when there is none or the key-encryption key is another one.
+    Raises NorenError when there is none or it does not open.
     """
     path = directory / f"{STEM}.keyset"
     try:
         document = json.loads(path.read_bytes())
-        environment = str(document["environment"])
-        handle = proto_keyset_format.parse_encrypted(bytes.fromhex(document["sealed"]), wrapping, _context(environment))
+        environment, sealed = str(document["environment"]), bytes.fromhex(document["sealed"])
+        key = wrapping(str(document["wrapped_by"]), directory)
     except FileNotFoundError as error:
-        raise NorenError(f"{path}: there is no signing key.") from error
-    except (OSError, ValueError, KeyError, TypeError, TinkError) as error:
-        raise NorenError(f"{path.name}: does not open with this key-encryption key.") from error
+        raise NorenError(f"{path}: there is no signing key; make one with noren policy key.") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NorenError(f"{path.name}: is no signing key.") from error
+    try:
+        handle = proto_keyset_format.parse_encrypted(sealed, key, _context(environment))
+    except TinkError as error:
+        raise NorenError(f"{path.name}: does not open with its key-encryption key.") from error
     _publish_half(directory)
     return KeysetSigner(handle.primitive(signature.PublicKeySign), environment)
 
 
 def development_signer(directory: Path) -> Signer:
     """The development key of a local stack, in its key directory; made on first use and marked as such."""
-    wrapping = local_key(directory / "kek")
-    create_signing_key(directory, wrapping, DEVELOPMENT)
-    return open_signer(directory, wrapping)
+    create_signing_key(directory, local_key(directory / LOCAL_FILE), DEVELOPMENT)
+    return open_signer(directory)
 
 
 def development_key(directory: Path) -> Path:
@@ -151,8 +156,8 @@ def development_key(directory: Path) -> Path:
 def _publish_half(directory: Path) -> None:
     """Write the public file if a crash left it out."""
     document = json.loads((directory / f"{STEM}.keyset").read_bytes())
-    del document["sealed"]
-    create_file(public_file(directory), json.dumps(document, indent=2).encode())
+    public = {name: document[name] for name in ("environment", "keyset")}
+    create_file(public_file(directory), json.dumps(public, indent=2).encode())
 
 
 def _context(environment: str) -> bytes:

@@ -1,5 +1,6 @@
 """A policy in memory."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dataflow.contract import Classification, Contract, Field
@@ -58,6 +59,13 @@ class Policy:
         if field.classification in self.classifications:
             return self.classifications[field.classification], f"classifications.{field.classification}"
         return Drop(), ""
+
+    def methods(self) -> Iterator[Method]:
+        """Every rule."""
+        yield from self.classifications.values()
+        for stream in self.streams.values():
+            yield from stream.fields.values()
+            yield from (derived.method for derived in stream.derive)
 
     def method(self, contract: Contract, field: Field) -> Method:
         """What is done with one field; Drop where nothing is said.
