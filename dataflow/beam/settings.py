@@ -14,6 +14,7 @@ from dataflow.dead_letters import PURPOSE
 from dataflow.errors import NorenError
 from dataflow.keys import KeyRing
 from dataflow.policy import Policy, check_policy, load_policy
+from dataflow.sources.schemas import PubSubSchemas, WriterSchemas
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class Settings:
             raise NorenError(f"--keys {self.keys}: holds no key ring on this worker; mount the one of the deployment.")
         keys = KeyRing.open(self.keys, self.kms_key)
         country = Countries(self.country_file) if self.country_file else None
-        return Preparer(Anonymizer(self.contract, self.policy, keys, country), keys.sealer(PURPOSE))
+        schemas = WriterSchemas(PubSubSchemas())
+        return Preparer(Anonymizer(self.contract, self.policy, keys, country, schemas), keys.sealer(PURPOSE))
 
 
 def without_values(stream: str, error: Exception) -> NorenError:

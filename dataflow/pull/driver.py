@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from dataflow.bundle.watch import Watcher
-from dataflow.core import Anonymizer
+from dataflow.core import Anonymizer, SchemasAwayError
 from dataflow.dead_letters import PURPOSE as DEAD_LETTER_PURPOSE
 from dataflow.errors import NorenError
 from dataflow.journal import Journal
@@ -20,14 +20,18 @@ from dataflow.objects import LocalObjects
 from dataflow.operators.deduplicate import HORIZON, Deduplicator, Index
 from dataflow.pull.commit import Committer
 from dataflow.pull.prefetch import Prefetcher
-from dataflow.pull.stage import Stager
+from dataflow.pull.stage import Staged, Stager
 from dataflow.schemas import tables
 from dataflow.sinks.load import LoadSink
+from dataflow.sources.message import Message
 from dataflow.sources.pubsub import PubSubSubscription
 
 log = logging.getLogger(__name__)
 
 BATCH_MESSAGES = 8_192
+SCHEMAS_AWAY_SECONDS = 2.0
+"""Between two questions to a schema service that is away."""
+
 LINGER_SECONDS = 0.03
 """A batch waits this long for company: a polars call costs the same for 1 row and for 1,000."""
 
@@ -120,7 +124,9 @@ class PullPipeline:
                 self._take_bundle()
                 messages = self._prefetcher.take(BATCH_MESSAGES, wait=0.2, linger=LINGER_SECONDS)
                 if messages:
-                    staged = self._stager.stage(messages)
+                    staged = self._stage(messages, stop)
+                    if staged is None:
+                        break
                     if staged.number is not None:
                         self._count(staged.entry.index, staged.entry.rows["dead"], staged.entry.rows["unknown"])
                     self._committer.put(staged)
@@ -141,6 +147,17 @@ class PullPipeline:
         if report is not None:
             report(self.progress)
         return self.progress
+
+    def _stage(self, messages: list[Message], stop: threading.Event) -> Staged | None:
+        """Stage one batch; waits while writer schemas cannot be asked for. None when it is to stop before."""
+        while True:
+            try:
+                return self._stager.stage(messages)
+            except SchemasAwayError as error:
+                log.warning("waiting: %s", error)
+                self._committer.check()
+                if stop.wait(SCHEMAS_AWAY_SECONDS):
+                    return None
 
     def close(self) -> None:
         """Give up the lock and the connection."""

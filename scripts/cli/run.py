@@ -23,10 +23,21 @@ if TYPE_CHECKING:
 @click.option("--home", type=click.Path(path_type=Path), help="Home of the running stack [.noren/local].")
 @click.option("--bundles", help="Where policies are published: a directory, gs://... or bigquery://... [HOME/bundles].")
 @click.option("--trust", type=click.Path(path_type=Path), help="Public key of those who publish [that of HOME].")
+@click.option(
+    "--schemas",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Schemas of a registry, <id>.avsc or <id>.proto, for messages in Confluent's framing.",
+)
 @click.option("--country-file", type=click.Path(path_type=Path), help="MaxMind-format file for the country of an IP.")
 @click.option("--json", "as_json", is_flag=True, help="Progress as a JSON line instead of a status line.")
 def run(
-    stream: str, home: Path | None, bundles: str | None, trust: Path | None, country_file: Path | None, as_json: bool
+    stream: str,
+    home: Path | None,
+    bundles: str | None,
+    trust: Path | None,
+    schemas: Path | None,
+    country_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Run the pipeline of STREAM: Pub/Sub to raw and anonymized, until Ctrl-C.
 
@@ -37,7 +48,8 @@ def run(
     os.environ.setdefault("POLARS_MAX_THREADS", "1")  # scaled by process; read when polars is imported
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     project = Project.find()
-    pipeline = build(project, stream, (home or project.state / "local").resolve(), country_file, bundles, trust)
+    home = (home or project.state / "local").resolve()
+    pipeline = build(project, stream, home, country_file, bundles, trust, schemas)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -56,11 +68,13 @@ def build(
     country_file: Path | None = None,
     bundles: str | None = None,
     trust: Path | None = None,
+    schemas: Path | None = None,
 ) -> "PullPipeline":
     """The pull pipeline of one stream on the local stack of `home`.
 
     bundles, trust: where policies are published and the public key of those who do, by default the home's own. Where
     none is published, the project's files are what runs, but for production.
+    schemas: directory with a registry's schemas, for messages in Confluent's framing.
     Raises NorenError for an unknown stream, a wrong contract or policy, or when no stack runs in `home`.
     """
     from dataflow.bundle import BundleStore, Watcher, open_objects
@@ -71,6 +85,7 @@ def build(
     from dataflow.pull.driver import PullPipeline
     from dataflow.sinks.load import LoadSink
     from dataflow.sources.pubsub import PubSubSubscription
+    from dataflow.sources.schemas import PubSubSchemas, WriterSchemas
     from scripts.stack import endpoints
     from scripts.stack.pubsub import statistics
     from scripts.stack.streams import LocalTopics
@@ -80,7 +95,9 @@ def build(
     sink = LoadSink(stack.warehouse_client())
     verifier = Verifier.load(trust or development_key(home / "keys"))
     place = bundles or str(home / "bundles")
-    starter = Starter(project, stream, keys, Countries(country_file) if country_file else None, sink.ensure)
+    countries = Countries(country_file) if country_file else None
+    found = WriterSchemas(PubSubSchemas(stack.pubsub), schemas)
+    starter = Starter(project, stream, keys, countries, sink.ensure, found)
     watcher = Watcher(BundleStore(open_objects(place)), verifier, starter.prepare)
     anonymizer, said = starter.start(watcher, place, verifier, production())
     click.echo(said, err=True)

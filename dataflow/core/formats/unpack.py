@@ -41,7 +41,7 @@ class Unpacked:
 class Unpacker:
     """Unpacks the messages of one contract.
 
-    schemas: finds writer schemas; needed for avro and protobuf, where NorenError is raised without.
+    schemas: finds writer schemas; needed for avro and protobuf.
     """
 
     def __init__(self, contract: Contract, schemas: Schemas | None = None) -> None:
@@ -49,10 +49,6 @@ class Unpacker:
         self._format = contract.format
         self._schemas = schemas
         self._readers: dict[tuple[str, str] | tuple[int], Read] = {}
-        if contract.format in (Format.AVRO, Format.PROTOBUF) and schemas is None:
-            raise NorenError(
-                f"{contract.stream}: its messages are {contract.format}; give the pipeline a place to find schemas."
-            )
         self._log_entries = LogEntryReader(contract) if contract.format is Format.LOG_ENTRY else None
 
     def unpack(
@@ -60,7 +56,8 @@ class Unpacker:
     ) -> Unpacked:
         """Unpack messages. received: when the broker accepted each, microseconds.
 
-        Raises SchemasAwayError when a writer schema cannot be asked for now; nothing is decided then.
+        Raises SchemasAwayError when a writer schema cannot be asked for now; nothing is decided then. Raises NorenError
+        when there is nowhere to ask.
         """
         if self._format is Format.JSON:  # decompressed by the decoder, where one does not look like JSON
             return Unpacked(Batch(data, received), range(len(data)), None, data)
@@ -109,7 +106,10 @@ class Unpacker:
         reader = self._readers.get(written.key)
         if reader is not None:
             return reader
-        assert self._schemas is not None
+        if self._schemas is None:
+            raise NorenError(
+                f"{self._contract.stream}: its messages are {self._format}; give the pipeline a place to find schemas."
+            )
         definition = None if written.key in missing else written.find(self._schemas)
         if definition is None:
             missing.add(written.key)

@@ -1,19 +1,14 @@
 """Protocol Buffer schemas: compile a definition, check messages against its one top-level message.
 
-A definition is compiled by protoc (of grpcio-tools) in a process of its own, so that neither its messages on stderr nor
-a crash reach the server; the descriptors it gives are kept in the log, so a restart compiles nothing.
+A definition is compiled by protoc; the descriptors it gives are kept in the log, so a restart compiles nothing.
 """
 
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from google.protobuf.message import DecodeError
 
-SECONDS = 20
+from dataflow.sources import protoc
 
 
 class ProtocolBufferError(ValueError):
@@ -23,24 +18,12 @@ class ProtocolBufferError(ValueError):
 def compile_definition(definition: str) -> bytes:
     """The serialized FileDescriptorSet of a definition; only google/protobuf's own files can be imported.
 
-    Raises ProtocolBufferError with protoc's words, or when protoc does not end within SECONDS.
+    Raises ProtocolBufferError with protoc's words.
     """
-    with tempfile.TemporaryDirectory(prefix="noren-proto-") as directory:
-        source = Path(directory, "schema.proto")
-        source.write_text(definition)
-        target = Path(directory, "schema.bin")
-        command = [
-            sys.executable, "-P", "-m", "grpc_tools.protoc", f"-I{directory}", f"--descriptor_set_out={target}",
-            "--include_imports", str(source),
-        ]  # fmt: skip
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603
-        except subprocess.TimeoutExpired:
-            raise ProtocolBufferError(f"protoc needed more than {SECONDS} seconds") from None
-        if done.returncode:
-            words = done.stderr.replace(f"{directory}/", "").strip()
-            raise ProtocolBufferError(words.splitlines()[0] if words else f"protoc ended with {done.returncode}")
-        return target.read_bytes()
+    try:
+        return protoc.compile_definition(definition)
+    except protoc.ProtocError as error:
+        raise ProtocolBufferError(str(error)) from None
 
 
 class ProtocolBufferSchema:
