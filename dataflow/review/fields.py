@@ -197,7 +197,7 @@ def _classification(entry: Entry) -> Iterator[Finding]:
     if own is not None and not _known(own):
         suggestion = did_you_mean(own, sorted(Classification))
         yield (*entry.place, "classification"), entry.path, f"classification {own} is unknown.", suggestion
-    elif not entry.classified and not list(entry.parts()):
+    elif not entry.classified and entry.kind != "object" and not list(entry.parts()):
         guess = by_name(entry.path, entry.kind)
         yield (
             entry.place,
@@ -245,7 +245,8 @@ def _pattern(place: Place, path: str, pattern: str) -> Iterator[Finding]:
     try:
         pl.Series([""]).str.contains(pattern)
     except pl.exceptions.ComputeError as error:
-        message = str(error).splitlines()[-1].removeprefix("error: ")
+        told = next((line for line in str(error).splitlines() if line.startswith("error: ")), "error: it is no regex")
+        message = told.removeprefix("error: ")
         yield (
             place,
             path,

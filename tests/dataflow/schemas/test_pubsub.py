@@ -124,3 +124,12 @@ def test_numbers_keep_out_of_the_range_of_protocol_buffers() -> None:
 def test_fields_with_one_json_name_are_refused() -> None:
     with pytest.raises(NorenError, match=r"^x\.yaml: device_model and deviceModel clash in one message; rename"):
         render("X", [Member("device_model", "string"), Member("deviceModel", "string")], "x.yaml")
+
+
+def test_lists_and_free_form_objects_are_in_the_definition(contracts: dict[str, Contract], tmp_path: Path) -> None:
+    item = Field("tags", "tags", FieldType.STRING, True, None, "", Constraints())
+    tags = replace(item, type=FieldType.ARRAY, items=item)
+    free = replace(item, name="free", path="free", type=FieldType.MAP)
+    text = events(replace(contracts["checkin"], fields=(*contracts["checkin"].fields, tags, free)))
+    parsed = json_format.Parse('{"tags": ["a", "b"], "free": {"k": "v"}}', compile_message(text, tmp_path)())
+    assert (list(parsed.tags), dict(parsed.free)) == (["a", "b"], {"k": "v"})
