@@ -45,6 +45,9 @@ METADATA_TABLES = frozenset(("__TABLES__", "__TABLES_SUMMARY__"))
 CTE = re.compile(r"(?!__TABLES)\w+(-\w+)*", re.IGNORECASE)
 """Names of CTEs that are taken for nothing else anywhere: `INFORMATION_SCHEMA.JOBS`, quoted, is one to some."""
 
+BY_NAME = ("by_name", "side", "kind", "on")
+"""What a set operation has when it matches columns by name: no engine takes such a one for recursive."""
+
 HIDING = (
     exp.Command,
     exp.Into,
@@ -166,13 +169,30 @@ def _walk(node: exp.Expr, project: str, default: tuple[str, str] | None, ctes: f
             name = _folded(cte.alias)
             if not CTE.fullmatch(name):
                 raise UnreadableSQLError("A CTE has a name that may stand for a table.")
-            # Outside of WITH RECURSIVE a CTE's name within its own body is the table of that name.
-            yield from _walk(cte, project, default, visible | {name} if recursive else visible)
+            yield from _walk_cte(cte, name, recursive, project, default, visible)
             visible |= {name}
         ctes = visible
     for child in node.iter_expressions():
         if child is not with_:
             yield from _walk(child, project, default, ctes)
+
+
+def _walk_cte(
+    cte: exp.CTE, name: str, recursive: bool, project: str, default: tuple[str, str] | None, ctes: frozenset[str]
+) -> Iterator[TableName]:
+    """The tables of one CTE. ctes: the names that are in scope before it.
+
+    Its own name is itself in the recursive term alone, the right arm of a plain UNION in WITH RECURSIVE. Everywhere
+    else in its body it is the table of that name: so engines take it, also below WITH RECURSIVE.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#recursive_cte
+    """
+    body = cte.this
+    matched = isinstance(body, exp.Union) and not any(body.args.get(key) for key in ("with_", *BY_NAME))
+    if not (recursive and matched):
+        yield from _walk(cte, project, default, ctes)
+        return
+    for child in (*body.iter_expressions(), *(part for part in cte.iter_expressions() if part is not body)):
+        yield from _walk(child, project, default, ctes | {name} if child is body.expression else ctes)
 
 
 def _folded(name: str) -> str:
@@ -185,7 +205,8 @@ def _refuse_hiding(node: exp.Expr) -> None:
         raise UnreadableSQLError("The statement has a construct that is not understood here.")
     if isinstance(node, exp.Parameter) and isinstance(node.this, exp.Parameter):
         raise UnreadableSQLError("System variables are not served here.")
-    if isinstance(node, exp.Anonymous) and not isinstance(node.parent, exp.Dot) and node.name.upper() not in PLAIN:
+    called = isinstance(node.parent, exp.Dot) and node.parent.expression is node  # as a.f(): its namespace is checked
+    if isinstance(node, exp.Anonymous) and not called and node.name.upper() not in PLAIN:
         raise UnreadableSQLError("A function is called that is not known here; functions of one's own are not served.")
     if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
         namespace = node.this.name.upper() if isinstance(node.this, exp.Identifier | exp.Var | exp.Column) else ""

@@ -56,6 +56,7 @@ class Queries:
         query: has the script in `query`, and in `defaultDataset` what completes its names.
         """
         default = resources.default_dataset(query.get("defaultDataset"), self.project)
+        resources.check_parameters(query.get("queryParameters"))
         try:
             wanted = demands(str(query["query"]), self.project, default)
         except UnreadableSQLError as error:
@@ -73,9 +74,20 @@ class Queries:
         if wanted.creates:
             self.guard.need_project(self.caller, Right.CREATE_DATASETS)
         self.guard.need_read(self.caller, wanted.reads)
+        self.default(default)
         if wanted.statements == 1 and not wanted.creates and not wanted.drops and not wanted.scripted:
             self.second_opinion(query, wanted)
         return wanted
+
+    def default(self, dataset: tuple[str, str] | None) -> None:
+        """A default dataset is one that the caller may read, so that a name that was understood otherwise here than by
+        the engine completes to nothing that is closed. BigQuery itself asks for no right on it."""
+        if dataset is None or dataset[0] != self.project:
+            return
+        if self.guard.catalogue.access(*dataset) is not None and not self.guard.may(
+            self.caller, Right.READ, dataset[1]
+        ):
+            raise errors.no_dataset(*dataset, Right.READ)
 
     def second_opinion(self, query: Json, wanted: Demands) -> None:
         """The emulator's own list of touched tables holds nothing that was not seen here, or the caller may read it

@@ -17,6 +17,7 @@ Json = dict[str, Any]
 TABLE_ID = re.compile(r"[\w -]{1,1024}")
 DESTINATION_ID = re.compile(r"[\w -]{1,1024}(\$[0-9A-Z_]+)?")
 """A table, or one of its partitions."""
+PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 RESULTS = "_results"
 """The emulator's dataset of anonymous results: one table a job, named for it."""
 
@@ -97,6 +98,18 @@ def default_dataset(reference: Any, project: str) -> tuple[str, str] | None:
     if not PROJECT.fullmatch(owner) or not DATASET.fullmatch(dataset):
         raise errors.invalid("A default dataset needs a datasetId.")
     return owner, dataset
+
+
+def check_parameters(given: Any) -> None:
+    """The names of query parameters are identifiers: the emulator writes them into its own SQL."""
+    if given is None:
+        return
+    if not isinstance(given, list) or not all(isinstance(parameter, dict) for parameter in given):
+        raise errors.invalid("queryParameters must be a list of objects.")
+    for parameter in given:
+        name = parameter.get("name")
+        if name and not (isinstance(name, str) and PARAMETER.fullmatch(name)):
+            raise errors.invalid("The name of a query parameter has letters, digits and underscores.")
 
 
 def table_resource(given: Any, name: TableName) -> Json:

@@ -79,11 +79,25 @@ def _add(found: Demands, tree: exp.Expr, project: str, default: tuple[str, str] 
         _alter(found, tree, project, default)
     elif isinstance(tree, exp.Command):
         _alter(found, _materialized(tree), project, default)
-    elif isinstance(tree, exp.Declare | exp.Set):
+    elif isinstance(tree, exp.Declare) or (isinstance(tree, exp.Set) and _assigns(tree)):
         found.scripted = True
         found.reads.update(tables(tree, project, default))
     else:
         raise UnreadableSQLError(UNKNOWN)
+
+
+def _assigns(tree: exp.Set) -> bool:
+    """Whether SET gives a value to variables of the script and to nothing else.
+
+    Parameters and system variables are no variables: one of them decides what dataset the names that follow are in.
+    """
+    for item in tree.expressions:
+        assignment = item.this if isinstance(item, exp.SetItem) else None
+        target = assignment.this.unnest() if isinstance(assignment, exp.EQ) else None  # dbt writes SET (x) = ...
+        targets = target.expressions if isinstance(target, exp.Tuple) else [target]
+        if not all(isinstance(one, exp.Column) and not one.table for one in targets):
+            return False
+    return True
 
 
 def _create(found: Demands, tree: exp.Create, project: str, default: tuple[str, str] | None) -> None:

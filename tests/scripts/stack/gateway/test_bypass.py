@@ -191,6 +191,28 @@ REQUESTS = {
         "query": "WITH app_event AS (SELECT * FROM app_event) SELECT * FROM app_event",
         "defaultDataset": {"datasetId": "raw__app"},
     },
+    "default dataset, and a recursive CTE that does not recurse": {
+        "query": "WITH RECURSIVE app_event AS (SELECT * FROM app_event) SELECT * FROM app_event",
+        "defaultDataset": {"datasetId": "raw__app"},
+    },
+    "default dataset, and a recursive CTE that begins with its own name": {
+        "query": (
+            "WITH RECURSIVE app_event AS (SELECT secret FROM app_event UNION ALL SELECT 'x') SELECT * FROM app_event"
+        ),
+        "defaultDataset": {"datasetId": "raw__app"},
+    },
+    "default dataset set as a parameter of a script": {
+        "query": "SET @dataset_id = 'raw__app'; SELECT * FROM app_event",
+        "defaultDataset": {"datasetId": "anonymized__app"},
+    },
+    "default dataset set among the variables of a script": {
+        "query": "DECLARE x STRING; SET (x, @dataset_id) = ('', 'raw__app'); SELECT * FROM app_event",
+        "defaultDataset": {"datasetId": "anonymized__app"},
+    },
+    "default dataset that is closed, and no table": {
+        "query": "SELECT 1",
+        "defaultDataset": {"datasetId": "raw__app"},
+    },
     "default dataset, table list": {
         "query": "WITH __TABLES__ AS (SELECT 1 AS x) SELECT * FROM __TABLES__",
         "defaultDataset": {"datasetId": "raw__app"},
@@ -484,3 +506,15 @@ def test_a_table_that_is_missing_is_refused_in_the_same_words(call):
         return answer.json()["error"]["message"].replace(table, "T")
 
     assert message("app_event") == message("no_such_table")
+
+
+def test_the_name_of_a_parameter_is_no_sql(call):
+    parameter = {
+        "name": f"x AS STRING), (SELECT max(secret) FROM {RAW}), CAST($x",
+        "parameterType": {"type": "STRING"},
+        "parameterValue": {"value": "x"},
+    }
+    body = {"query": "SELECT 1", "parameterMode": "NAMED", "queryParameters": [parameter], "useLegacySql": False}
+    answer = call(ANALYST, "POST", "/queries", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith("The name of a query parameter")
