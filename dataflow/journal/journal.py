@@ -34,7 +34,7 @@ class Group:
 
 
 class Taken(Exception):  # noqa: N818  (not an error: the existing entry wins)
-    """The entry's number exists already; `entry` is what is there."""
+    """The entry's number exists already; `entry` is what is there, without its rows: they may be committed."""
 
     def __init__(self, number: int, entry: Entry) -> None:
         super().__init__(f"entry {number} exists")
@@ -48,7 +48,7 @@ class Journal:
     def __init__(self, objects: Objects, sealer: Sealer, shard: str) -> None:
         self._objects = objects
         self._sealer = sealer
-        self._shard = shard
+        self.shard = shard
         objects.create(f"{shard}/identity", uuid.uuid4().hex[:12].encode())
         self.id = objects.read(f"{shard}/identity").decode()
         numbers = self._numbers("entries")
@@ -68,7 +68,7 @@ class Journal:
         self.next_entry = number + 1
         if not self._objects.create(head, self._seal(head, encode_head(Head(entry.index, name)))):
             self._objects.delete(name)
-            raise Taken(number, self.read(number))
+            raise Taken(number, Entry(self._head(number).index))
         return number
 
     def read(self, number: int) -> Entry:
@@ -117,21 +117,24 @@ class Journal:
         uncommitted = {n for group in self.uncommitted_groups() for n in range(group.first, group.last + 1)}
         uncommitted.update(self.ungrouped())
         needed = {self._head(number).rows for number in uncommitted}
-        for name in list(self._objects.names(f"{self._shard}/rows")):
+        for name in list(self._objects.names(f"{self.shard}/rows")):
             if name not in needed:
                 self._objects.delete(name)
         indexes = list(self.indexes())
         newest = max((index.newest for _, index in indexes), default=0)
-        expired = {number for number, index in indexes if index.newest < newest - horizon} - uncommitted
-        for number in self._numbers("groups"):
+        kept = {number for number, index in indexes if index.newest >= newest - horizon} | uncommitted
+        groups = self._numbers("groups")
+        for number in groups[:-1]:  # the last group stays: it says where the ungrouped entries begin
             group = self._group(number)
-            entries = set(range(group.first, group.last + 1))
-            # the last group stays: it says where the ungrouped entries begin
-            if entries <= expired and number + 1 < self.next_group:
+            entries = range(group.first, group.last + 1)
+            if kept.isdisjoint(entries):
                 for entry in entries:
                     self._objects.delete(self._name("entries", entry))
-                self._objects.delete(self._name("committed", number))
+                # the group before its commit: a group without one would be written again
                 self._objects.delete(self._name("groups", number))
+                self._objects.delete(self._name("committed", number))
+        for number in set(self._numbers("committed")) - set(groups):
+            self._objects.delete(self._name("committed", number))
 
     def _group(self, number: int) -> Group:
         first, last = msgspec.msgpack.decode(self._open(self._name("groups", number)), type=tuple[int, int])
@@ -141,10 +144,10 @@ class Journal:
         return decode_head(self._open(self._name("entries", number)))
 
     def _name(self, kind: str, number: int) -> str:
-        return f"{self._shard}/{kind}/{number:012d}"
+        return f"{self.shard}/{kind}/{number:012d}"
 
     def _numbers(self, kind: str) -> list[int]:
-        return sorted(int(name.rpartition("/")[2]) for name in self._objects.names(f"{self._shard}/{kind}"))
+        return sorted(int(name.rpartition("/")[2]) for name in self._objects.names(f"{self.shard}/{kind}"))
 
     def _seal(self, name: str, data: bytes) -> bytes:
         return self._sealer.seal(data, name.encode())

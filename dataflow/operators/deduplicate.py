@@ -63,14 +63,17 @@ class Deduplicator:
         """Which rows are new. Changes nothing: the state learns from what was staged."""
         verdict = Verdict()
         here: dict[str, str] = {}
+        duplicates: set[str] = set()
         for row, (token, position) in enumerate(zip(tokens, positions, strict=True)):
             known = self._accepted.get(token) or here.get(token)
-            if known is None:
+            # counted before anything else: another version may accept what was dead under the last one
+            if position in self._counted or position in duplicates or known == position:
+                verdict.redelivered.append(row)
+            elif known is None:
                 here[token] = position
                 verdict.new.append(row)
-            elif known == position or position in self._counted:
-                verdict.redelivered.append(row)
             else:
+                duplicates.add(position)
                 verdict.duplicates.append(row)
         return verdict
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
+from dataflow.errors import NorenError
 from dataflow.journal import Entry, Group, Journal
 from dataflow.journal.journal import concatenate
 from dataflow.pull.fit import columns, fit
@@ -123,7 +124,11 @@ class Committer:
     def _commit_batch(self, batch: list[Staged]) -> None:
         entries = [(staged.number, staged.entry) for staged in batch if staged.number is not None]
         if entries:
-            group = self._journal.group(entries[0][0], entries[-1][0])
+            numbers = [number for number, _ in entries]
+            group = self._journal.group(numbers[0], numbers[-1])
+            if numbers != list(range(group.first, group.last + 1)):
+                # what another process staged or grouped is not here to be written; a restart reads it from the journal
+                raise NorenError(f"{self._journal.shard}: another process writes this journal too; stop it.")
             self._commit(group, [entry for _, entry in entries], batch[0].tables)
         self._acknowledge([ack_id for staged in batch for ack_id in staged.ack_ids])
 

@@ -1,0 +1,306 @@
+"""The journal: entries exist at once or not at all, groups keep their recorded bounds, nothing in it is readable."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from dataflow.errors import NorenError
+from dataflow.journal import Entry, Journal, Taken
+from dataflow.journal.journal import concatenate
+from dataflow.keys import KeyRing, Sealer
+from dataflow.objects import LocalObjects
+from dataflow.operators.deduplicate import HORIZON, Deduplicator, Index
+
+NOW = 1_768_471_200_000_000
+SECRET = "ana@example.com"
+
+
+class Crash(BaseException):
+    """SIGKILL, as far as the code can see."""
+
+
+class Crashing(LocalObjects):
+    """Dies before the operation that `when` picks."""
+
+    when: Callable[[str, str], bool] = staticmethod(lambda *_: False)
+
+    def create(self, name: str, data: bytes) -> bool:
+        if self.when("create", name):
+            raise Crash
+        return super().create(name, data)
+
+    def delete(self, name: str) -> None:
+        if self.when("delete", name):
+            raise Crash
+        super().delete(name)
+
+
+@pytest.fixture(scope="session")
+def sealer(keys: KeyRing) -> Sealer:
+    return keys.sealer("journal")
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> Crashing:
+    return Crashing(tmp_path)
+
+
+@pytest.fixture
+def opened(objects: Crashing, sealer: Sealer) -> Callable[[], Journal]:
+    """The journal as another process opens it."""
+    return lambda: Journal(objects, sealer, "shard")
+
+
+def entry(number: int, received: int = NOW) -> Entry:
+    rows = {
+        "raw": pl.DataFrame({"user_id": [f"{SECRET}{number}"]}),
+        "anonymized": pl.DataFrame({"user_id": [f"token{number}"]}),
+        "dead": pl.DataFrame(schema={"reason": pl.String}),
+    }
+    return Entry(Index([(f"t{number}", f"p{number}", received)], [(f"d{number}", received)], []), rows)
+
+
+def same(one: Entry, other: Entry) -> bool:
+    return one.index == other.index and all(one.rows[role].equals(other.rows[role]) for role in one.rows | other.rows)
+
+
+def files(objects: LocalObjects, kind: str) -> list[str]:
+    return [name.removeprefix(f"shard/{kind}/") for name in objects.names(f"shard/{kind}")]
+
+
+def test_entries_are_numbered_from_0_and_read_back_as_they_were(opened: Callable[[], Journal]) -> None:
+    journal = opened()
+    assert [journal.stage(entry(number)) for number in range(3)] == [0, 1, 2]
+    assert [same(opened().read(number), entry(number)) for number in range(3)] == [True] * 3
+    assert opened().stage(entry(3)) == 3
+
+
+def test_its_id_stays_and_is_another_for_every_shard(
+    objects: LocalObjects, sealer: Sealer, opened: Callable[[], Journal]
+) -> None:
+    assert opened().id == opened().id
+    assert opened().id != Journal(objects, sealer, "other").id
+
+
+def test_a_number_that_exists_wins_and_the_rest_goes_into_the_next(opened: Callable[[], Journal]) -> None:
+    one, other = opened(), opened()
+    one.stage(entry(1))
+    with pytest.raises(Taken) as taken:
+        other.stage(entry(2))
+    assert (taken.value.number, taken.value.entry) == (0, Entry(entry(1).index))
+    assert other.stage(entry(2)) == 1
+    assert same(one.read(1), entry(2))
+
+
+def test_who_lost_a_number_leaves_no_rows(objects: LocalObjects, opened: Callable[[], Journal]) -> None:
+    one, other = opened(), opened()
+    one.stage(entry(1))
+    with pytest.raises(Taken):
+        other.stage(entry(2))
+    assert len(files(objects, "rows")) == 1
+
+
+def test_a_number_that_was_taken_and_committed_meanwhile_still_tells_its_index(opened: Callable[[], Journal]) -> None:
+    one, other = opened(), opened()
+    one.stage(entry(1))
+    one.commit(one.group(0, 0))
+    with pytest.raises(Taken) as taken:
+        other.stage(entry(2))
+    assert taken.value.entry == Entry(entry(1).index, {})
+
+
+def test_a_crash_between_rows_and_head_leaves_an_orphan_and_no_entry(
+    objects: Crashing, opened: Callable[[], Journal]
+) -> None:
+    objects.when = lambda what, name: what == "create" and "/entries/" in name
+    with pytest.raises(Crash):
+        opened().stage(entry(1))
+    objects.when = lambda *_: False
+    again = opened()
+    assert (list(again.indexes()), list(again.ungrouped())) == ([], [])
+    assert again.stage(entry(2)) == 0
+    assert len(files(objects, "rows")) == 2
+    again.clean(HORIZON)
+    assert len(files(objects, "rows")) == 1
+    assert same(opened().read(0), entry(2))
+
+
+def test_a_group_is_a_run_of_entries_with_an_id_of_its_own(opened: Callable[[], Journal]) -> None:
+    journal = opened()
+    for number in range(3):
+        journal.stage(entry(number))
+    one, two = journal.group(0, 1), journal.group(2, 2)
+    assert [(group.number, group.first, group.last) for group in (one, two)] == [(0, 0, 1), (1, 2, 2)]
+    assert [one.id, two.id] == [f"{journal.id}-00000000", f"{journal.id}-00000001"]
+
+
+def test_bounds_that_are_recorded_win(opened: Callable[[], Journal]) -> None:
+    one, other = opened(), opened()
+    for number in range(3):
+        one.stage(entry(number))
+    assert one.group(0, 0) == other.group(0, 2) == one.uncommitted_groups()[0]
+    assert other.group(1, 2).number == 1
+
+
+def test_after_a_restart_the_recorded_groups_are_found_until_they_are_committed(opened: Callable[[], Journal]) -> None:
+    journal = opened()
+    for number in range(4):
+        journal.stage(entry(number))
+    first, second = journal.group(0, 1), journal.group(2, 2)
+    again = opened()
+    assert (again.uncommitted_groups(), list(again.ungrouped())) == ([first, second], [3])
+    again.commit(first)
+    assert (opened().uncommitted_groups(), list(opened().ungrouped())) == ([second], [3])
+    assert opened().group(3, 3).number == 2
+
+
+def test_a_committed_entry_keeps_its_index_and_no_rows(objects: LocalObjects, opened: Callable[[], Journal]) -> None:
+    journal = opened()
+    journal.stage(entry(0))
+    journal.commit(journal.group(0, 0))
+    assert list(opened().indexes()) == [(0, entry(0).index)]
+    assert files(objects, "rows") == []
+    with pytest.raises(NorenError, match="cannot be read"):
+        opened().read(0)
+
+
+def test_a_crash_in_the_middle_of_a_commit_is_tidied_up(objects: Crashing, opened: Callable[[], Journal]) -> None:
+    journal = opened()
+    for number in range(3):
+        journal.stage(entry(number))
+    objects.when = lambda what, _: what == "delete"
+    with pytest.raises(Crash):
+        journal.commit(journal.group(0, 1))
+    objects.when = lambda *_: False
+    again = opened()
+    assert (again.uncommitted_groups(), list(again.ungrouped())) == ([], [2])
+    again.clean(HORIZON)
+    assert [name[:12] for name in files(objects, "rows")] == ["000000000002"]
+
+
+def test_entries_past_the_horizon_are_let_go_with_their_group(
+    objects: LocalObjects, opened: Callable[[], Journal]
+) -> None:
+    journal = opened()
+    for number, received in enumerate((NOW - HORIZON - 2, NOW - HORIZON - 1, NOW - HORIZON, NOW)):
+        journal.stage(entry(number, received))
+        journal.commit(journal.group(number, number))
+    journal.clean(HORIZON)
+    assert [number for number, _ in opened().indexes()] == [2, 3]
+    assert [files(objects, kind) for kind in ("groups", "committed")] == [[f"{n:012}" for n in (2, 3)]] * 2
+    assert opened().stage(entry(4)) == 4
+
+
+def test_the_last_group_stays_however_old(opened: Callable[[], Journal]) -> None:
+    journal = opened()
+    journal.stage(entry(0, NOW - 2 * HORIZON))
+    journal.commit(journal.group(0, 0))
+    journal.stage(entry(1, NOW))
+    journal.clean(HORIZON)
+    assert list(opened().ungrouped()) == [1]
+
+
+def test_what_is_not_committed_is_never_let_go(opened: Callable[[], Journal]) -> None:
+    journal = opened()
+    for number, received in enumerate((NOW - 2 * HORIZON, NOW - 2 * HORIZON, NOW)):
+        journal.stage(entry(number, received))
+    journal.group(0, 0)
+    journal.clean(HORIZON)
+    assert [same(opened().read(number), entry(number, NOW - 2 * HORIZON)) for number in (0, 1)] == [True, True]
+
+
+@pytest.mark.parametrize("survives", range(8))
+def test_a_crash_while_old_entries_are_let_go_leaves_a_journal_that_opens(
+    objects: Crashing, opened: Callable[[], Journal], survives: int
+) -> None:
+    journal = opened()
+    for number, received in enumerate((NOW - 2 * HORIZON, NOW - 2 * HORIZON, NOW - 2 * HORIZON, NOW)):
+        journal.stage(entry(number, received))
+    for bounds in ((0, 1), (2, 2), (3, 3)):
+        journal.commit(journal.group(*bounds))
+    done = [0]
+
+    def dies(what: str, name: str) -> bool:
+        done[0] += what == "delete"
+        return done[0] > survives
+
+    objects.when = dies
+    try:
+        journal.clean(HORIZON)
+        crashed = False
+    except Crash:
+        crashed = True
+    assert crashed is (survives < 7)  # two groups, three entries
+    objects.when = lambda *_: False
+    again = opened()
+    assert (again.uncommitted_groups(), list(again.ungrouped())) == ([], [])
+    again.clean(HORIZON)
+    assert [files(objects, kind) for kind in ("entries", "groups", "committed")] == [
+        ["000000000003"],
+        ["000000000002"],
+        ["000000000002"],
+    ]
+
+
+def test_the_state_rebuilt_from_the_journal_is_the_state_before(opened: Callable[[], Journal]) -> None:
+    journal, before = opened(), Deduplicator()
+    for number in range(5):
+        journal.stage(entry(number, NOW + number * 3_600_000_000))
+        before.learn(entry(number, NOW + number * 3_600_000_000).index)
+    journal.commit(journal.group(0, 2))
+    after = Deduplicator()
+    for _, index in opened().indexes():
+        after.learn(index)
+    assert vars(after) == vars(before)
+
+
+def test_no_value_can_be_read_from_any_file(tmp_path: Path, opened: Callable[[], Journal]) -> None:
+    journal = opened()
+    for number in range(3):
+        journal.stage(entry(number))
+    journal.commit(journal.group(0, 1))
+    everything = b"".join(path.read_bytes() + str(path).encode() for path in tmp_path.rglob("*") if path.is_file())
+    assert [word for word in (SECRET, "token1", "t1", "user_id", "reason") if word.encode() in everything] == []
+
+
+def test_an_object_moved_to_another_name_does_not_open(objects: LocalObjects, opened: Callable[[], Journal]) -> None:
+    opened().stage(entry(0))
+    objects.create("shard/entries/000000000001", objects.read("shard/entries/000000000000"))
+    with pytest.raises(NorenError, match="sealed for journal cannot be opened"):
+        list(opened().indexes())
+
+
+def test_without_the_key_nothing_opens(
+    objects: LocalObjects, opened: Callable[[], Journal], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    opened().stage(entry(0))
+    other = KeyRing.local(tmp_path_factory.mktemp("other")).sealer("journal")
+    with pytest.raises(NorenError, match="sealed for journal cannot be opened"):
+        list(Journal(objects, other, "shard").indexes())
+
+
+def test_rows_of_several_entries_are_put_together_without_empty_roles() -> None:
+    rows = concatenate([entry(1), entry(2)])
+    assert {role: frame.to_dicts() for role, frame in rows.items()} == {
+        "raw": [{"user_id": f"{SECRET}1"}, {"user_id": f"{SECRET}2"}],
+        "anonymized": [{"user_id": "token1"}, {"user_id": "token2"}],
+    }
+
+
+def test_rows_of_every_type_come_back_as_they_were(opened: Callable[[], Journal]) -> None:
+    frame = pl.DataFrame(
+        {
+            "text": ["é", None],
+            "number": [1.5, -0.0],
+            "time": [NOW, None],
+            "bytes": [b"\x00\xff", b""],
+            "object": [{"a": 1, "b": None}, None],
+            "list": [[{"name": "n"}], []],
+        },
+        schema_overrides={"time": pl.Datetime("us", "UTC")},
+    )
+    opened().stage(Entry(Index(), {"raw": frame}))
+    read = opened().read(0).rows["raw"]
+    assert (read.schema, read.equals(frame)) == (frame.schema, True)

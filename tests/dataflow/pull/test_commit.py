@@ -1,0 +1,149 @@
+"""Commit groups: everything that waits in one write a table, then acknowledged; a second writer stops it."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from dataflow.contract import Contract
+from dataflow.errors import NorenError
+from dataflow.journal import Entry, Journal
+from dataflow.keys import KeyRing
+from dataflow.objects import LocalObjects
+from dataflow.operators.deduplicate import Index
+from dataflow.policy import Policy
+from dataflow.pull.commit import Committer
+from dataflow.pull.stage import Staged
+from dataflow.schemas import Table, tables
+
+ROLES = ("raw", "anonymized", "dead", "unknown")
+
+
+class Sink:
+    """Takes the rows instead of BigQuery, or refuses them."""
+
+    def __init__(self) -> None:
+        self.written: dict[str, list[tuple[str, int]]] = {}
+        self.open = threading.Event()
+        self.open.set()
+        self.refusal: Exception | None = None
+
+    def write(self, table: Table, rows: pl.DataFrame, batch_id: str) -> None:
+        self.open.wait(10)
+        if self.refusal is not None:
+            raise self.refusal
+        self.written.setdefault(table.dataset.partition("__")[0], []).append((batch_id[-2:], rows.height))
+
+
+class Parts:
+    """A committer and what it stands between."""
+
+    def __init__(self, directory: Path, keys: KeyRing, tables: dict[str, Table]) -> None:
+        self.sealer, self.directory, self.tables = keys.sealer("journal"), directory, tables
+        self.sink = Sink()
+        self.acknowledged: list[str] = []
+        self.journal = self.opened()
+        self.committer = Committer(self.journal, self.sink, tables, self.acknowledged.extend)  # type: ignore[arg-type]
+
+    def opened(self) -> Journal:
+        return Journal(LocalObjects(self.directory), self.sealer, "shard")
+
+    def entry(self, rows: int) -> Entry:
+        frames = {
+            role: pl.DataFrame(schema={k: v for k, v in self.tables[role].polars().items() if k != "batch_id"})
+            for role in ROLES
+        }
+        for role in ("raw", "anonymized") if rows else ():
+            frames[role] = frames[role].clear(rows)
+        return Entry(Index([(f"t{rows}", f"p{rows}", 1)]), frames)
+
+    def staged(self, rows: int, ack_id: str) -> Staged:
+        entry = self.entry(rows)
+        return Staged(self.journal.stage(entry), entry, [ack_id], self.tables)
+
+
+@pytest.fixture
+def parts(tmp_path: Path, keys: KeyRing, app_event: Contract, policy: Policy) -> Iterator[Parts]:
+    parts = Parts(tmp_path, keys, tables(app_event, policy))
+    yield parts
+    parts.sink.open.set()
+
+
+def test_what_waits_together_is_written_together_and_then_acknowledged(parts: Parts) -> None:
+    parts.sink.open.clear()
+    parts.committer.start()
+    parts.committer.put(parts.staged(1, "a"))
+    while parts.committer._waiting.qsize():  # the first is being written now
+        threading.Event().wait(0.01)
+    for rows, ack_id in ((2, "b"), (3, "c")):
+        parts.committer.put(parts.staged(rows, ack_id))
+    assert (parts.acknowledged, parts.committer.idle()) == ([], False)
+    parts.sink.open.set()
+    parts.committer.finish()
+    assert parts.sink.written == {"raw": [("00", 1), ("01", 5)], "anonymized": [("00", 1), ("01", 5)]}
+    assert (parts.acknowledged, parts.committer.committed) == (["a", "b", "c"], 3)
+    assert parts.opened().uncommitted_groups() == []
+
+
+def test_a_batch_without_news_is_acknowledged_after_what_came_before(parts: Parts) -> None:
+    parts.committer.start()
+    parts.committer.put(parts.staged(1, "a"))
+    parts.committer.put(Staged(None, parts.entry(0), ["again"], parts.tables))
+    parts.committer.finish()
+    assert parts.acknowledged == ["a", "again"]
+    assert parts.sink.written["raw"] == [("00", 1)]
+
+
+def test_a_failed_write_is_neither_committed_nor_acknowledged_and_stops_it(parts: Parts) -> None:
+    parts.sink.refusal = NorenError("refused")
+    parts.committer.start()
+    parts.committer.put(parts.staged(1, "a"))
+    with pytest.raises(NorenError, match=r"^refused$"):
+        parts.committer.finish()
+    with pytest.raises(NorenError, match=r"^refused$"):
+        parts.committer.put(parts.staged(2, "b"))
+    assert parts.acknowledged == []
+    assert [group.first for group in parts.opened().uncommitted_groups()] == [0]
+
+
+def test_what_an_earlier_process_grouped_is_written_under_that_id_and_the_rest_under_the_next(parts: Parts) -> None:
+    earlier = parts.opened()
+    for rows in (1, 2, 3, 4):
+        earlier.stage(parts.entry(rows))
+    earlier.group(0, 1)
+    later = Parts(parts.directory, _Keys(parts), parts.tables)  # type: ignore[arg-type]
+    later.committer.recover()
+    assert later.sink.written["raw"] == [("00", 3), ("01", 7)]
+    assert (later.acknowledged, later.committer.committed) == ([], 4)
+    assert (parts.opened().uncommitted_groups(), list(parts.opened().ungrouped())) == ([], [])
+
+
+def test_a_second_writer_of_the_journal_stops_it_and_nothing_is_lost(parts: Parts) -> None:
+    first = parts.staged(1, "a")
+    other = parts.opened()
+    other.stage(parts.entry(2))
+    parts.journal.next_entry += 1  # as after Taken
+    third = parts.staged(3, "c")
+    parts.sink.open.clear()
+    parts.committer.put(first)
+    parts.committer.put(third)
+    parts.committer.start()
+    parts.sink.open.set()
+    with pytest.raises(NorenError, match=r"^shard: another process writes this journal too; stop it\.$"):
+        parts.committer.finish()
+    assert (parts.acknowledged, parts.sink.written) == ([], {})
+    later = Parts(parts.directory, _Keys(parts), parts.tables)  # type: ignore[arg-type]
+    later.committer.recover()
+    assert later.sink.written["raw"] == [("00", 6)]
+
+
+class _Keys:
+    """The same keys, for a second set of parts."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def sealer(self, _: str) -> object:
+        return self._parts.sealer
