@@ -20,23 +20,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from dataflow.contract import Contract, FieldType
 from dataflow.core.rejects import RefusedError, explain
 
 TEXT, ENTRY, REQUEST = "text_payload", "log_entry", "http_request"
 
-_ENTRY = {
-    "insert_id": "insertId",
-    "timestamp": "timestamp",
-    "receive_timestamp": "receiveTimestamp",
-    "log_name": "logName",
-    "severity": "severity",
-    "trace": "trace",
-    "span_id": "spanId",
-    "labels": "labels",
-}
+_ENTRY = frozenset(
+    {"insert_id", "timestamp", "receive_timestamp", "log_name", "severity", "trace", "span_id", "labels"}
+)
 _REQUEST = {
     "method": "requestMethod",
     "url": "requestUrl",
@@ -56,21 +49,21 @@ _SIZE = re.compile(rb'"(\d{1,18})"')
 
 
 class _Resource(msgspec.Struct, gc=False):
-    type: Raw | None = None
+    type: Raw | UnsetType = UNSET
 
 
 class _LogEntry(msgspec.Struct, rename="camel", gc=False):
-    insert_id: Raw | None = None
-    timestamp: Raw | None = None
-    receive_timestamp: Raw | None = None
-    log_name: Raw | None = None
-    severity: Raw | None = None
-    trace: Raw | None = None
-    span_id: Raw | None = None
-    labels: Raw | None = None
+    insert_id: Raw | UnsetType = UNSET
+    timestamp: Raw | UnsetType = UNSET
+    receive_timestamp: Raw | UnsetType = UNSET
+    log_name: Raw | UnsetType = UNSET
+    severity: Raw | UnsetType = UNSET
+    trace: Raw | UnsetType = UNSET
+    span_id: Raw | UnsetType = UNSET
+    labels: Raw | UnsetType = UNSET
     resource: _Resource | None = None
     json_payload: dict[str, Raw] | None = None
-    text_payload: Raw | None = None
+    text_payload: Raw | UnsetType = UNSET
     http_request: dict[str, Raw] | None = None
 
 
@@ -97,13 +90,13 @@ class LogEntryReader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return data
         event: dict[str, Any] = dict(entry.json_payload or {})
-        if self._text and entry.text_payload is not None:
+        if self._text and entry.text_payload is not UNSET:
             event[TEXT] = entry.text_payload
         if self._entry:
-            event[ENTRY] = {name: value for name in self._entry if (value := _of_entry(entry, name)) is not None}
+            event[ENTRY] = {name: value for name in self._entry if (value := _of_entry(entry, name)) is not UNSET}
         if self._request and entry.http_request is not None:
             event[REQUEST] = {
-                name: value for name in self._request if (value := _of_request(entry.http_request, name)) is not None
+                name: value for name in self._request if (value := _of_request(entry.http_request, name)) is not UNSET
             }
         return self._encode(event)
 
@@ -118,17 +111,17 @@ def _declared(contract: Contract, name: str) -> list[str]:
     ]
 
 
-def _of_entry(entry: _LogEntry, name: str) -> Raw | None:
+def _of_entry(entry: _LogEntry, name: str) -> Raw | UnsetType:
     if name == "resource_type":
-        return entry.resource.type if entry.resource else None
-    return getattr(entry, name) if name in _ENTRY else None
+        return entry.resource.type if entry.resource else UNSET
+    return getattr(entry, name) if name in _ENTRY else UNSET
 
 
-def _of_request(request: Mapping[str, Raw], name: str) -> Raw | None:
+def _of_request(request: Mapping[str, Raw], name: str) -> Raw | UnsetType:
     """Sizes are text of a number in an entry, the latency text of seconds; what is neither is left as it is."""
     value = request.get(_REQUEST.get(name, ""))
     if value is None:
-        return None
+        return UNSET
     pattern = _SIZE if name in _SIZES else _LATENCY if name == "latency" else None
     if pattern is not None and (number := pattern.fullmatch(bytes(value))):
         return Raw(number[1].lstrip(b"0") or b"0") if name in _SIZES else Raw(_seconds(number[1]))
