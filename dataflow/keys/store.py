@@ -212,7 +212,7 @@ class KeysetStore:
         for text in self._objects.names(REGISTER):
             name = KeysetName.parse(text.removeprefix(f"{REGISTER}/"))
             if name not in generations:
-                entry = json.loads(self._objects.read(text))
+                entry = self._entry(text)
                 found.append(KeysetInfo(name, 0, entry["created"], "", "", (entry["key_id"],)))
         return sorted(found, key=lambda info: info.name)
 
@@ -271,8 +271,15 @@ class KeysetStore:
         text = f"{REGISTER}/{name}"
         if text not in self._objects.names(REGISTER):
             return None
-        entry: dict[str, Any] = json.loads(self._objects.read(text))
-        return entry
+        return self._entry(text)
+
+    def _entry(self, text: str) -> dict[str, Any]:
+        """What the register says of a key."""
+        try:
+            entry = json.loads(self._objects.read(text))
+            return {"created": str(entry["created"]), "key_id": int(entry["key_id"])}
+        except (ValueError, TypeError, KeyError):
+            raise NorenError(f"{text}: is damaged; restore it.") from None
 
     def _register(self, opened: Opened, registered: dict[str, Any] | None) -> None:
         name, ids = opened.name, _ids(opened.handle)

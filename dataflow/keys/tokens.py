@@ -18,10 +18,8 @@ class TokenKey:
     """Makes tokens under one key of one purpose and epoch.
 
     The key is 64 ASCII hex digits of a 32-byte HMAC key, used as they stand: the columnar plug-in takes text only.
-    It fills
-    exactly one SHA-256 block, so nothing of it is hashed away. The plug-in keeps it inside a lazy plan: an
-    expression made
-    here is evaluated at once and never logged, stored or pickled.
+    It fills exactly one SHA-256 block, so nothing of it is hashed away. The plug-in keeps it inside a lazy plan: an
+    expression made here is evaluated at once and never logged, stored or pickled.
     """
 
     __slots__ = ("__secret",)
@@ -38,8 +36,8 @@ class TokenKey:
     def tokens(self, values: pl.Series) -> pl.Series:
         """Tokens of a String column whose values repeat, each value hashed once.
 
-        In a batch of 8,192 events of Zipf-distributed users this takes two thirds of the time; where no value repeats, a
-        seventh more.
+        In a batch of 8,192 events of Zipf-distributed users this takes two thirds of the time; where no value repeats,
+        a seventh more.
         """
         coded = values.to_arrow().dictionary_encode()
         distinct = pl.Series("values", coded.dictionary, dtype=pl.String).to_frame()

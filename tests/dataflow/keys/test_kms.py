@@ -3,6 +3,7 @@
 import logging
 import pickle
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import google_crc32c
@@ -126,6 +127,15 @@ def test_a_key_that_does_not_exist_is_told(kms: KmsServer) -> None:
     missing = KmsKey("gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/none")
     with pytest.raises(NorenError, match="there is no such key; create it, or mend the name in NOREN_KMS_KEY"):
         missing.encrypt(SECRET, b"")
+
+
+def test_without_credentials_the_way_to_them_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kms: KmsServer
+) -> None:
+    monkeypatch.delenv("NOREN_KMS_EMULATOR")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    with pytest.raises(NorenError, match="there are no valid credentials; run gcloud auth application-default login"):
+        KmsKey("gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/k").encrypt(SECRET, b"")
 
 
 def test_another_context_or_key_does_not_open(key: KmsKey, kms: KmsServer) -> None:

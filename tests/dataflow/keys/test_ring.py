@@ -139,6 +139,34 @@ def test_another_keyset_in_the_place_of_the_first_is_noticed(tmp_path: Path) -> 
         KeyRing.local(tmp_path).token_key("app", 22)
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"created": "2026-01-01", "key_id": "x"}'])
+def test_a_damaged_register_is_named(tmp_path: Path, text: str) -> None:
+    KeyRing.local(tmp_path).token_key("app", 22)
+    (tmp_path / "register" / "token.app.22").write_text(text)
+    with pytest.raises(NorenError, match=r"^register/token\.app\.22: is damaged; restore it\.$"):
+        KeyRing.local(tmp_path).token_key("app", 22)
+
+
+def test_a_keyset_that_is_replaced_while_it_is_read_is_read_again(tmp_path: Path) -> None:
+    writer = KeyRing.local(tmp_path)
+    token = writer.token_key("app", 22).token("ana")
+
+    class Slow(LocalObjects):
+        """Another process wraps everything anew between a listing and the read that follows it."""
+
+        replaced = False
+
+        def read(self, name: str) -> bytes:
+            if name.startswith("keysets/") and not self.replaced:
+                self.replaced = True
+                writer.rewrap()
+            return super().read(name)
+
+    objects = Slow(tmp_path)
+    assert KeyRing(objects, [local_key(tmp_path / "kek")]).token_key("app", 22).token("ana") == token
+    assert objects.replaced
+
+
 def test_a_crash_between_keyset_and_register_is_made_good(tmp_path: Path) -> None:
     token = KeyRing.local(tmp_path).token_key("app", 22).token("ana")
     (tmp_path / "register" / "token.app.22").unlink()
