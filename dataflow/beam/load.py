@@ -19,8 +19,8 @@ from dataflow.errors import NorenError
 from dataflow.schemas import Table
 from dataflow.sinks.load import LoadSink
 
-MOST_BATCHES = 10_000
-"""RecordBatches of one load job: bounds memory. 1.3 million rows when batches are full and shards are 64."""
+MOST_BATCHES = 2_000
+"""RecordBatches of one load job: bounds memory. A million rows when batches are full and shards are 16."""
 
 
 class LoadFn(beam.DoFn):
