@@ -43,3 +43,21 @@ def test_no_value_of_any_event_stands_in_a_reject(outcome: Outcome) -> None:
 def test_no_value_of_any_event_stands_in_an_anonymized_row(outcome: Outcome) -> None:
     text = repr(outcome.anonymized.to_dicts())
     assert [value for value in VALUES if value in text] == []
+
+
+def test_behind_the_curtain_both_times_are_as_coarse_as_the_policy_makes_the_event_time(
+    app_event: Contract, policy: Policy, keys: KeyRing
+) -> None:
+    outcome = Anonymizer(app_event, policy, keys).process(Batch([CASES[0].payload], [RECEIVED + 12_345_678]))
+    columns = ["event_time", "receive_time", "timestamp"]
+    minute = "%H:%M:%S.%f"
+    assert [f"{time:{minute}}" for time in outcome.raw.select(columns).row(0)] == [
+        "09:30:12.345678",
+        "10:00:12.345678",
+        "09:30:12.345678",
+    ]
+    assert [f"{time:{minute}}" for time in outcome.anonymized.select(columns).row(0)] == [
+        "09:30:00.000000",
+        "10:00:00.000000",
+        "09:30:00.000000",
+    ]
