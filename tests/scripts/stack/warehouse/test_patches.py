@@ -39,6 +39,7 @@ PATCHES = (
     "ctas_destination",
     "set_struct",
     "materialized_view",
+    "column_names",
 )
 ENDLESS = (
     "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 1000000)) a, UNNEST(GENERATE_ARRAY(1, 1000000)) b WHERE a*b = 7"
@@ -405,3 +406,25 @@ def test_materialized_view_without(bare: Emulator) -> None:
     assert refresh(bare, "OPTIONS (refresh_interval_minutes = 60)") == (None, None)
     with pytest.raises(BadRequest, match=r"(?i)unexpected materialized"):
         bare.rows("ALTER MATERIALIZED VIEW d.seen SET OPTIONS (enable_refresh = false)")
+
+
+def insert_into(emulator: Emulator, column: str) -> list[dict[str, Any]]:
+    """What insertAll says of a text in a column of numbers with this name."""
+    table = bigquery.Table(f"{emulator.client.project}.d.named", [bigquery.SchemaField("plain", "STRING")])
+    emulator.client.delete_table(table, not_found_ok=True)
+    emulator.client.query_and_wait(f"CREATE TABLE d.named AS SELECT 1 AS `{column}`")
+    found: list[dict[str, Any]] = emulator.client.insert_rows_json(table, [{column: "x"}], retry=None)
+    return found
+
+
+HOSTILE = "n' ELSE (SELECT 'run') END, CASE WHEN true THEN '"
+
+
+def test_column_names(patched: Emulator) -> None:
+    [refused] = insert_into(patched, HOSTILE)
+    assert [error["location"] for error in refused["errors"]] == [HOSTILE]
+
+
+def test_column_names_without(bare: Emulator) -> None:
+    with pytest.raises(GoogleAPICallError):
+        insert_into(bare, HOSTILE)

@@ -21,6 +21,7 @@ NAMES = (
     "ctas_destination",
     "set_struct",
     "materialized_view",
+    "column_names",
 )
 """In the order in which they are applied: start_up first, it makes DuckDB connect at all."""
 
