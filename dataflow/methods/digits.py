@@ -16,7 +16,7 @@ _IIN = re.compile(
     r"(?:4[0-9]{12}(?:[0-9]{3}){0,2}"  # Visa: 13, 16, 19
     r"|(?:5[1-5][0-9]{2}|222[1-9]|22[3-9][0-9]|2[3-6][0-9]{2}|27[01][0-9]|2720)[0-9]{12}"  # Mastercard
     r"|3[47][0-9]{13}"  # American Express
-    r"|(?:2131|1800)[0-9]{11}|35(?:2[89]|[3-8][0-9])[0-9]{12,15}"  # JCB
+    r"|(?:2131|1800)[0-9]{11}|35[0-9]{14,17}"  # JCB (issued are 3528 to 3589)
     r"|3(?:0[0-5]|[689][0-9])[0-9]{11}"  # Diners Club
     r"|(?:6011|64[4-9][0-9]|65[0-9]{2})[0-9]{12,15}"  # Discover
     r"|62[0-9]{14,17}"  # UnionPay
@@ -95,6 +95,10 @@ def _entity(run: str, groups: list[tuple[int, int]], texts: list[str], index: in
     for length in _CARD_LENGTHS:
         if length in ends and is_card(digits[:length]):
             return ends[length], CARD
+    shape = [len(text) for text in texts[index : index + 3]]
+    written_so = shape[:1] == [12] or shape == [4, 4, 4]
+    if written_so and is_my_number(digits[:12]) and not re.match("81[5-9]0[0-9]{8}$", texts[index]):
+        return ends[12], MY_NUMBER
     if digits.startswith("0"):
         lengths = (12, 13, 14, 15, 11) if digits.startswith(("010", "0081", "001")) else ()
         mobile = (11, 10) if re.match("0[2-9]0|0800", digits) else (10, 11)

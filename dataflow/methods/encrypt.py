@@ -16,6 +16,7 @@ class Encrypt(Method, frozen=True):
     Reversible by those who hold the purpose's exported keyset (`noren keys export`), with '' as the associated data.
     Leaks equality and frequency within a purpose and epoch, and the length of the value in bytes. A stable pseudonym
     (GDPR 4(5), 仮名加工情報), never anonymous. Where nobody has to see the value again `token` is the better choice.
+    Lane: pseudonymized.
     """
 
     name = "encrypt"

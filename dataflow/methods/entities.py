@@ -49,12 +49,15 @@ class Step:
                 yield found.end(1) if self.compiled.groups else found.start(), found.end(), self.tag
 
 
+_LETTER = re.compile("[0-9A-Za-z_]")
+_SPELT = re.compile("(?=.*[0-9])[0-9A-Fa-f]+:.*[0-9A-Fa-f]$")
+
+
 def _v6(found: "re.Match[str]") -> Iterator[Span]:
     text, start, end = found.string, found.start(), found.end()
-    if text[start - 1 : start].isalnum() and text[start - 1 : start].isascii():
-        return
-    if text[end : end + 1].isalnum() and text[end : end + 1].isascii():
-        return
+    glued = _LETTER.match(text, start - 1) if start else None
+    if _LETTER.match(text, end) or (glued and not _SPELT.match(found[0])):
+        return  # as in std::vector
     while start < end:
         try:
             ipaddress.IPv6Address(text[start:end])
@@ -69,7 +72,9 @@ def _v6(found: "re.Match[str]") -> Iterator[Span]:
 
 def _long(found: "re.Match[str]") -> Iterator[Span]:
     for start, end, tag in parts(found[0]):
-        yield found.start() + start, found.start() + end, tag
+        end += found.start()
+        extension = _AFTER.match(found.string, end) if tag == PHONE and end == found.end() else None
+        yield found.start() + start, extension.end() if extension else end, tag
 
 
 _PATH = r"[A-Za-z0-9._~:/\[\]@!$&'()*+,;=%-]"
@@ -77,6 +82,7 @@ _NAME = r"[A-Za-z0-9._~%+\[\]-]"
 _TEXT = r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]"
 _AT = r"(?:@| ?[(\[] ?at ?[)\]] ?)"
 _EXTENSION = r"(?: ?(?:x|ext\.?) ?[0-9]{1,6})?"
+_AFTER = re.compile(_EXTENSION)
 
 STEPS = (
     Step(f"?{QUERY}", rf"(https?://{_PATH}*)[?#]{_TEXT}+", r"https?://"),

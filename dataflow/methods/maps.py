@@ -20,6 +20,7 @@ class ScrubMap(Method, frozen=True):
     drop: keys that go with their values, at the top level.
     Numbers, booleans and keys stay as they are. A key may be data itself, such as an account number or an e-mail
     address: where publishers use such keys the map has to be dropped, or its fields declared.
+    Not reversible. Leaks keys, numbers, and what scrub leaks. Lane: pseudonymized.
     """
 
     name = "scrub_map"

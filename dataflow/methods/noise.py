@@ -23,7 +23,12 @@ MOST_SCALE = 5000
 
 type Block = Callable[[str], str]
 
-type Bound = Annotated[int | float, msgspec.Meta(ge=-1e12, le=1e12)]
+LARGEST = 10**12
+
+_BOUNDS = msgspec.Meta(ge=-LARGEST, le=LARGEST)
+_STEP = msgspec.Meta(gt=0, le=LARGEST)
+
+Bound = Annotated[int, _BOUNDS] | Annotated[float, _BOUNDS]
 
 
 class LocalNoise(Method, frozen=True):
@@ -49,7 +54,7 @@ class LocalNoise(Method, frozen=True):
     epsilon: Annotated[float, msgspec.Meta(gt=0, le=10)]
     minimum: Bound
     maximum: Bound
-    step: Annotated[int | float, msgspec.Meta(gt=0, le=1e12)] = 1
+    step: Annotated[int, _STEP] | Annotated[float, _STEP] = 1
 
     def __post_init__(self) -> None:
         if self.minimum >= self.maximum:

@@ -10,10 +10,13 @@ import polars as pl
 from dataflow.contract import Field, FieldType
 from dataflow.methods.base import NUMERIC, Context, Method
 
-LARGEST = 2.0**53
+LARGEST = 2**53
 """Bound of the parameters: whole numbers up to it are exact in a float."""
 
-type Bounded = Annotated[int | float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+_BOUNDS = msgspec.Meta(ge=-LARGEST, le=LARGEST)
+_WIDTH = msgspec.Meta(gt=0, le=LARGEST)
+
+Bounded = Annotated[int, _BOUNDS] | Annotated[float, _BOUNDS]
 
 
 class Range(Method, frozen=True):
@@ -29,7 +32,7 @@ class Range(Method, frozen=True):
     leaks = "the range; without bounds an extreme value stands alone in its own"
     lane = "anonymous"
     scales: ClassVar = {"width": "less"}
-    width: Annotated[int | float, msgspec.Meta(gt=0, le=LARGEST)]
+    width: Annotated[int, _WIDTH] | Annotated[float, _WIDTH]
     origin: Bounded = 0
     minimum: Bounded | None = None
     maximum: Bounded | None = None

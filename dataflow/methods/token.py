@@ -11,6 +11,7 @@ class Token(Method, frozen=True):
 
     String or integer in, string out. Not reversible, not even with the key (but with the key a guess can be checked).
     Leaks equality and frequency within a purpose and epoch: a stable pseudonym (GDPR 4(5)), never anonymous.
+    Lane: pseudonymized.
     """
 
     name = "token"

@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import yaml
@@ -209,9 +209,14 @@ class _Reader:
                 parameter = re.split(r"[.\[]", path.removeprefix("$."))[0]
                 sentence = sentence[:1].lower() + sentence[1:]
                 if parameter not in left:
-                    self.note(where, f"{sentence}.")
+                    if len(left) == len(parameters):  # else it misses only what was refused
+                        self.note(where, f"{sentence}.")
                     return Drop()
-                self.note(f"{where}.{parameter}", f"{sentence}, not {left.pop(parameter)!r}.")
+                value = left.pop(parameter)
+                if get_origin(kind := get_type_hints(method)[parameter]) is Literal:
+                    self.note(f"{where}.{parameter}", f"{value} is no {parameter}; {_hint(str(value), get_args(kind))}")
+                else:
+                    self.note(f"{where}.{parameter}", f"{sentence}, not {value!r}.")
                 if left == parameters:
                     return Drop()
 
