@@ -60,7 +60,7 @@ def measure(events: Sequence[bytes], say: Callable[[str], None]) -> Figures:
     """
     say(f"comparing {min(COMPARED, len(events)):,} rows with the tuned loop's")
     for form in ("declared", "free_form"):
-        check_agreement(anonymizer(form), events[:COMPARED])  # type: ignore[arg-type]
+        check_agreement(anonymizer(form), events[:COMPARED])
     say("speed")
     few = events[: max(1, int(len(events) * NAIVE_SHARE))]
     rates = interleaved(
