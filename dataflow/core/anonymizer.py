@@ -14,6 +14,7 @@ from dataflow.core.formats import Schemas, Unpacked, Unpacker
 from dataflow.core.plan import EPOCH, TOKEN, Plan
 from dataflow.core.rejects import Reject
 from dataflow.core.validate import INDEX, RECEIVED, Validator
+from dataflow.countries import Countries
 from dataflow.keys import KeyRing, epoch_of
 from dataflow.methods import Context
 from dataflow.policy import Policy, check_stream
@@ -39,7 +40,8 @@ class Outcome:
 class Anonymizer:
     """The core for one contract under one policy.
 
-    country: gives the country code of each IP address; needed only for policies that derive one.
+    country: gives the country code of each IP address, and where it is a `Countries` the city; needed only for policies
+    that derive one.
     schemas: finds writer schemas; needed only for contracts whose messages are Avro or Protocol Buffers.
     Raises NorenError when a rule does not fit the contract.
     """
@@ -58,6 +60,7 @@ class Anonymizer:
         self._plan = Plan(contract, policy)
         self._keys = keys
         self._country = country
+        self._city = country.cities if isinstance(country, Countries) else None
         self._unpacker = Unpacker(contract, schemas)
         self._decoder = Decoder(contract)
         self._validator = Validator(contract)
@@ -119,7 +122,7 @@ class Anonymizer:
         """(raw, anonymized) rows of a frame of one key epoch."""
         purpose = self.policy.purpose(self.contract)
         key = self._keys.token_key(purpose, epoch)
-        context = Context(key, self._country, partial(self._keys.deterministic_key, purpose, epoch))
+        context = Context(key, self._country, partial(self._keys.deterministic_key, purpose, epoch), self._city)
         frame = frame.with_columns(self._plan.token(key))
         return frame.select(self._raw), frame.select(self._plan.values(context)).select(self._anonymized)
 
