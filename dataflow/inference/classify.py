@@ -9,16 +9,13 @@ from collections.abc import Iterator
 from dataflow.contract import Classification
 from dataflow.inference.profile import Profile
 from dataflow.inference.shapes import Shape
-from dataflow.inference.words import STRICTNESS, Guess, by_name
+from dataflow.inference.words import STRICTNESS, SURE, Guess, hint, strict
 
 ENOUGH = 50
 """Values from which on a share of distinct ones says something."""
 
 PLAUSIBLE = 0.5
 """A stricter classification is taken from this confidence on, however sure the looser one is."""
-
-TELLS_ENOUGH = 0.75
-"""Above this confidence the number of distinct values is not asked."""
 
 MOSTLY: dict[Shape, tuple[Classification, float]] = {
     Shape.CARD: (Classification.SENSITIVE, 0.95),
@@ -42,10 +39,18 @@ TELLING = (Shape.CARD, Shape.MY_NUMBER, Shape.EMAIL, Shape.HAS_EMAIL, Shape.PHON
 
 def classify(profile: Profile, kind: str) -> Guess:
     """The proposal for a field of a logical type."""
-    guesses = [by_name(profile.path, kind), *by_values(profile, kind)]
-    if max(guess.confidence for guess in guesses) < TELLS_ENOUGH:
+    named = hint(profile.path, kind)
+    guesses = [named, *by_values(profile, kind)]
+    if max(guess.confidence for guess in guesses) < SURE:
         guesses += by_variety(profile, kind)
-    return combined(guesses)
+        if named.classification is Classification.PUBLIC and named.confidence > 0.6 and _coded(profile):
+            guesses.append(Guess(Classification.PUBLIC, 0.5, "few short codes"))
+    return strict(combined(guesses))
+
+
+def _coded(profile: Profile) -> bool:
+    """Whether all values are a few short codes. It makes a field that its name calls public surer, no other one."""
+    return bool(profile.codes) and profile.values >= ENOUGH and profile.shapes[Shape.CODE] == profile.kinds["string"]
 
 
 def combined(guesses: list[Guess]) -> Guess:

@@ -6,6 +6,7 @@ from pathlib import Path
 from dataflow.contract import Contract, load_contract
 from dataflow.errors import NorenError
 from dataflow.inference.insert import appended, node_at
+from dataflow.inference.write import scalar
 from dataflow.policy.model import Policy, misfit
 from dataflow.review.check import check_contract
 from dataflow.review.located import parse_located
@@ -27,7 +28,7 @@ def needed(contract: Contract, policy: Policy) -> dict[str, str]:
 
 def lines(stream: str, rules: dict[str, str]) -> list[str]:
     """The entry under `streams:`, without its indentation."""
-    return [f"{stream}:", "  fields:", *(f"    {path}: {rule}" for path, rule in rules.items())]
+    return [f"{stream}:", "  fields:", *(f"    {scalar(path)}: {rule}" for path, rule in rules.items())]
 
 
 def added(text: str, stream: str, rules: dict[str, str]) -> str:
@@ -38,7 +39,9 @@ def added(text: str, stream: str, rules: dict[str, str]) -> str:
     root = parse_located(text).root
     fields = node_at(root, ("streams", stream, "fields"))
     if fields is not None:
-        return appended(text, fields, [f"{path}: {rule}" for path, rule in rules.items()], f"streams.{stream}.fields")
+        return appended(
+            text, fields, [f"{scalar(path)}: {rule}" for path, rule in rules.items()], f"streams.{stream}.fields"
+        )
     if node_at(root, ("streams", stream)) is not None:
         raise NorenError(f"policy.yaml: streams.{stream}: has no fields; add fields: with {', '.join(rules)}.")
     streams = node_at(root, ("streams",))

@@ -41,8 +41,8 @@ class Guess:
 
 UNKNOWN = Guess(Classification.QUASI_IDENTIFIER, 0.3, "its name says nothing; the strict choice")
 
-UNSURE_PUBLIC = 0.5
-"""A name that may be public and is not surely so gets the stricter classification below this confidence."""
+SURE = 0.75
+"""Below this confidence somebody has to look at a proposal, and nothing is proposed to be public."""
 
 DICTIONARY = Path(__file__).with_name("dictionary.yaml")
 
@@ -73,7 +73,19 @@ CANNOT = {
 
 
 def by_name(path: str, kind: str = "") -> Guess:
-    """What the name of the field at a dotted `path` suggests. kind: its logical type, where that is known."""
+    """The proposal for a field of which only the dotted `path` is known, and the logical type where it is."""
+    return strict(hint(path, kind))
+
+
+def strict(guess: Guess) -> Guess:
+    """The guess, or the strict choice instead of an unsure `public`."""
+    if guess.classification is Classification.PUBLIC and guess.confidence < SURE:
+        return Guess(Classification.QUASI_IDENTIFIER, 0.4, f"{guess.reason}, but unsure; the strict choice")
+    return guess
+
+
+def hint(path: str, kind: str = "") -> Guess:
+    """What the name says, before it is weighed with anything else."""
     name, parent = path.rpartition(".")[2], path.rpartition(".")[0].rpartition(".")[2]
     words, around = split(name), split(parent)
     if words and set(words) <= GENERIC and around:
@@ -93,8 +105,6 @@ def by_name(path: str, kind: str = "") -> Guess:
     if not found:
         return UNKNOWN
     best = max(found, key=lambda guess: (guess.confidence, STRICTNESS.index(guess.classification)))
-    if best.classification is Classification.PUBLIC and best.confidence < UNSURE_PUBLIC:
-        return UNKNOWN
     return _fitting(Guess(best.classification, best.confidence, f"by its name {best.reason}"), kind)
 
 

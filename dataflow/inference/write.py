@@ -8,10 +8,7 @@ import re
 from collections.abc import Iterator
 
 from dataflow.inference.draft import ContractDraft, Draft
-from dataflow.inference.words import Guess
-
-SURE = 0.75
-"""A proposal below this confidence is one that somebody has to look at."""
+from dataflow.inference.words import SURE, Guess
 
 
 def text(draft: ContractDraft) -> str:
@@ -22,17 +19,17 @@ def text(draft: ContractDraft) -> str:
         "apiVersion: v3.1.0",
         "kind: DataContract",
         f"id: urn:noren:contract:{draft.stream}",
-        f"name: {draft.stream}",
+        f"name: {scalar(draft.stream)}",
         "version: 0.1.0",
         "status: draft",
-        f"domain: {draft.domain}",
+        f"domain: {scalar(draft.domain)}",
         "schema:",
-        f"  - name: {draft.stream}",
+        f"  - name: {scalar(draft.stream)}",
         "    logicalType: object",
         "    physicalType: table",
         "    customProperties:",
         "      - property: eventTime",
-        f"        value: {draft.event_time}",
+        f"        value: {scalar(draft.event_time)}",
         "    properties:",
     ]
     for field in draft.fields:
@@ -42,7 +39,7 @@ def text(draft: ContractDraft) -> str:
 
 def entry(draft: Draft, indent: str) -> list[str]:
     """The lines of one field in a list of properties that begins at `indent`."""
-    lines = [f"name: {draft.name}", *_body(draft)]
+    lines = [f"name: {scalar(draft.name)}", *_body(draft)]
     return [f"{indent}{'- ' if number == 0 else '  '}{line}" for number, line in enumerate(lines)]
 
 
@@ -51,7 +48,7 @@ def _body(draft: Draft) -> Iterator[str]:
         yield f"# {remark}"
     yield f"logicalType: {draft.kind}"
     if draft.options:
-        inner = ", ".join(f"{name}: {_scalar(value)}" for name, value in draft.options.items())
+        inner = ", ".join(f"{name}: {scalar(value)}" for name, value in draft.options.items())
         yield f"logicalTypeOptions: {{{inner}}}"
     if draft.required:
         yield "required: true"
@@ -59,7 +56,7 @@ def _body(draft: Draft) -> Iterator[str]:
         yield "primaryKey: true"
         yield f"primaryKeyPosition: {draft.key}"
     if draft.values:
-        yield f"enum: [{', '.join(f'{{value: {_scalar(value)}}}' for value in draft.values)}]"
+        yield f"enum: [{', '.join(f'{{value: {scalar(value)}}}' for value in draft.values)}]"
     if draft.guess is not None:
         yield f"classification: {draft.guess.classification} # {proposal(draft.guess)}"
     if draft.kind == "map":
@@ -78,9 +75,9 @@ def proposal(guess: Guess) -> str:
     return f"proposed, {guess}" + ("; please decide" if guess.confidence < SURE else "")
 
 
-def _scalar(value: str | int | float) -> str:
+def scalar(value: str | int | float) -> str:
     """A YAML scalar; in quotes where a plain one might be read as something else, such as `on` or `1.0`."""
     words = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
-    if isinstance(value, str) and (not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", value) or value.lower() in words):
+    if isinstance(value, str) and (not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", value) or value.lower() in words):
         return json.dumps(value, ensure_ascii=False)
     return str(value)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dataflow.inference import ContractDraft
 
 
-@click.command(epilog="Example: noren contract new --from web_log.ndjson --domain web --policy")
+@click.command(epilog="Example: noren contract new --from web_log.ndjson --domain web --policy --access")
 @click.option(
     "--from", "source", required=True, type=click.Path(path_type=Path), help="NDJSON file of events (or .gz)."
 )
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--event-time", help="Path of the field that says when an event happened [guessed].")
 @click.option("--identity", help="Paths, with commas, of the fields that name an event [guessed].")
 @click.option("--policy", "with_policy", is_flag=True, help="Write the rules that it needs into policy.yaml too.")
+@click.option("--access", "with_access", is_flag=True, help="Write access files for the datasets of a new domain too.")
 def new(
     source: Path,
     stream: str | None,
@@ -31,6 +32,7 @@ def new(
     event_time: str | None,
     identity: str | None,
     with_policy: bool,
+    with_access: bool,
 ) -> None:
     """Draft dataflow/contracts/STREAM.yaml from a file of events: types, limits, identity and event time are inferred,
     classifications proposed with a confidence, the strict one where it is unsure. No value is copied, except the
@@ -57,7 +59,9 @@ def new(
     click.echo(f"{shown}: {len(draft.leaves())} fields; {looked}")
     _review(draft)
     _rules(stream, rules, with_policy)
-    click.echo("\nThen:\n  noren contract check\n  noren policy check\n  noren contract render")
+    _access(project, domain, with_access)
+    click.echo("\nReview and mend the contract, then:\n  noren contract check && noren policy check")
+    click.echo(f"  noren contract render && noren acl apply --grants-only\n  noren run {stream}")
 
 
 def _accepted(project: Project, stream: str, text: str, write: bool) -> dict[str, str]:
@@ -77,7 +81,7 @@ def _accepted(project: Project, stream: str, text: str, write: bool) -> dict[str
 
 def _review(draft: "ContractDraft") -> None:
     """What a person should look at, the least sure first."""
-    from dataflow.inference.write import SURE
+    from dataflow.inference.words import SURE
 
     keys = sorted((field.key, field.path) for field in draft.all() if field.key is not None)
     click.echo(f"  an event is named by {', '.join(path for _, path in keys)} and happened at {draft.event_time}")
@@ -106,6 +110,20 @@ def _rules(stream: str, rules: dict[str, str], written: bool) -> None:
         )
         click.echo(f"\n{done} streams:")
         click.echo("\n".join(f"  {line}" for line in lines(stream, rules)))
+
+
+def _access(project: Project, domain: str, write: bool) -> None:
+    from scripts.cli.contract.access import missing
+
+    files = missing(project, domain)
+    if not files:
+        return
+    if write:
+        for path, text in files.items():
+            (project.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (project.root / path).write_text(text, "utf-8")
+    done = "Written, with owners and service identities alone" if write else "Missing (--access writes them)"
+    click.echo(f"\n{done}: {', '.join(map(str, files))}")
 
 
 class Progress:
