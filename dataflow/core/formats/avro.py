@@ -32,7 +32,7 @@ class AvroReader:
     def __init__(self, definition: str) -> None:
         names: dict[str, Any] = {}
         try:
-            self._schema = fastavro.parse_schema(json.loads(definition), named_schemas=names)
+            self._schema = fastavro.parse_schema(_texts(json.loads(definition)), named_schemas=names)
         except Exception as error:
             raise UnusableSchemaError("is no Avro schema") from error
         self._names = names
@@ -62,6 +62,17 @@ class AvroReader:
         if len(values) != 1:
             raise RefusedError(Reason.MALFORMED_AVRO, f"holds {len(values)} data instead of one")
         return _encoded(values[0])
+
+
+def _texts(schema: Any) -> Any:
+    """The schema with UUIDs as mere text: what is none is for the contract to refuse, by its field."""
+    if isinstance(schema, list):
+        return [_texts(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") == "string" and schema.get("logicalType") == "uuid":
+        return "string"
+    return {name: _texts(inner) for name, inner in schema.items()}
 
 
 def _encoded(value: Any) -> bytes:

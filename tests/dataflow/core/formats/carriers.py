@@ -1,8 +1,10 @@
 """App events in every format that can carry them."""
 
+import datetime
 import gzip
 import io
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -16,11 +18,14 @@ from dataflow.contract import Contract, Field, FieldType, Format
 from dataflow.core import Anonymizer, Definition, Outcome, Unpacked
 from dataflow.keys import KeyRing
 from dataflow.policy import Policy
+from dataflow.schemas import avro as avro_schemas
 from dataflow.schemas import pubsub
 from dataflow.sources.protoc import compile_definition
 from tests.dataflow.cases import RECEIVED
 
 SCHEMA, REVISION, NUMBER = "projects/p/schemas/app-event", "abcd1234", 7
+RENDERED = "00000002"
+"""The revision of the Avro schema that is made from the contract; it has logical types."""
 
 AVRO_TYPES = {
     FieldType.STRING: "string",
@@ -62,15 +67,33 @@ def avro_schema(fields: tuple[Field, ...], name: str = "Event") -> dict[str, Any
     return {"type": "record", "name": name, "fields": members}
 
 
+def typed(value: Any) -> Any:
+    """Texts of times and dates as what a writer of Avro's logical types wants."""
+    if isinstance(value, dict):
+        return {name: typed(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [typed(inner) for inner in value]
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT.*Z", value):
+        return datetime.datetime.fromisoformat(value)
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        return datetime.date.fromisoformat(value)
+    return value
+
+
+@cache
+def _parsed(schema: str) -> Any:
+    return fastavro.parse_schema(json.loads(schema))
+
+
 def avro(value: dict[str, Any], schema: dict[str, Any]) -> bytes:
     stream = io.BytesIO()
-    fastavro.schemaless_writer(stream, fastavro.parse_schema(json.loads(json.dumps(schema))), value)
+    fastavro.schemaless_writer(stream, _parsed(json.dumps(schema)), value)
     return stream.getvalue()
 
 
 def avro_json(value: dict[str, Any], schema: dict[str, Any]) -> bytes:
     stream = io.StringIO()
-    fastavro.json_writer(stream, fastavro.parse_schema(json.loads(json.dumps(schema))), [value])
+    fastavro.json_writer(stream, _parsed(json.dumps(schema)), [value])
     return stream.getvalue().encode()
 
 
@@ -79,15 +102,18 @@ def descriptors(definition: str) -> bytes:
     return compile_definition(definition)
 
 
-def protobuf(value: dict[str, Any], compiled: bytes) -> bytes:
+@cache
+def _message(compiled: bytes) -> Any:
     files = descriptor_pb2.FileDescriptorSet.FromString(compiled)
     pool = descriptor_pool.DescriptorPool()
     for file in files.file:
         pool.Add(file)
     kind = pool.FindFileByName(files.file[-1].name).message_types_by_name[files.file[-1].message_type[0].name]
-    message = message_factory.GetMessageClass(kind)()
-    json_format.ParseDict(value, message)
-    return message.SerializeToString()
+    return message_factory.GetMessageClass(kind)
+
+
+def protobuf(value: dict[str, Any], compiled: bytes) -> bytes:
+    return bytes(json_format.ParseDict(value, _message(compiled)()).SerializeToString())
 
 
 def framed(body: bytes, number: int = NUMBER) -> bytes:
@@ -134,6 +160,7 @@ class Carrier:
 
 def carriers(contract: Contract) -> list[Carrier]:
     schema, compiled = avro_schema(contract.fields), descriptors(pubsub.events(contract))
+    rendered = avro_schemas.schema(contract)
 
     def of_avro(value: dict[str, Any]) -> bytes:
         return avro(value, schema)
@@ -154,6 +181,7 @@ def carriers(contract: Contract) -> list[Carrier]:
         Carrier("ndjson, zstd", Format.NDJSON, lambda value: zstd(encoded(value) + b"\n")),
         Carrier("avro, Pub/Sub", Format.AVRO, of_avro, stamped()),
         Carrier("avro, Pub/Sub, JSON", Format.AVRO, lambda value: avro_json(value, schema), stamped("JSON")),
+        Carrier("avro, of the contract", Format.AVRO, lambda v: avro(typed(v), rendered), stamped(revision=RENDERED)),
         Carrier("avro, Confluent", Format.AVRO, lambda value: framed(of_avro(value))),
         Carrier("avro, zstd", Format.AVRO, lambda v: zstd(of_avro(v)), stamped() | {"content-encoding": "zstd"}),
         Carrier("protobuf, Pub/Sub", Format.PROTOBUF, of_protobuf, stamped()),
@@ -170,9 +198,10 @@ def known(contract: Contract, format: Format) -> Known:
     """The contract's writer schema, by revision and by id."""
     if format is Format.PROTOBUF:
         definition = Definition(Format.PROTOBUF, descriptors=descriptors(pubsub.events(contract)))
-    else:
-        definition = Definition(Format.AVRO, json.dumps(avro_schema(contract.fields)))
-    return Known({(SCHEMA, REVISION): definition}, {NUMBER: definition})
+        return Known({(SCHEMA, REVISION): definition}, {NUMBER: definition})
+    definition = Definition(Format.AVRO, json.dumps(avro_schema(contract.fields)))
+    rendered = Definition(Format.AVRO, json.dumps(avro_schemas.schema(contract)))
+    return Known({(SCHEMA, REVISION): definition, (SCHEMA, RENDERED): rendered}, {NUMBER: definition})
 
 
 @dataclass

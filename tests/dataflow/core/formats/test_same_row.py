@@ -15,10 +15,12 @@ from dataflow.policy import Policy
 from tests.dataflow.cases import event
 from tests.dataflow.core.formats.carriers import Carrier, Core, carriers, core
 
+
 @dataclass(repr=False)
 class Cores:
     every: list[Carrier]
     by_format: dict[Format, Core]
+
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -89,5 +91,7 @@ def test_the_rejects_are_those_of_json(cores: Cores, name: str) -> None:
     _, wanted = by_format[Format.JSON].run(every[0].pack(WRONG[name]))
     assert len(wanted.rejects) == 1
     for carrier in every[1:]:
+        if (carrier.name, name) == ("avro, of the contract", "time"):
+            continue  # its type cannot hold it
         _, outcome = by_format[carrier.format].run(carrier.pack(WRONG[name]), attributes=carrier.attributes)
         assert (carrier.name, outcome.rejects) == (carrier.name, wanted.rejects)
