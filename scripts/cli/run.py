@@ -45,20 +45,33 @@ def run(
 
     It may be killed at any moment and started again: nothing is lost and nothing is written twice.
     """
+    os.umask(0o077)  # the journal is for its owner only
     os.environ.setdefault("POLARS_MAX_THREADS", "1")  # scaled by process; read when polars is imported
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     project = Project.find()
     home = (home or project.state / "local").resolve()
     pipeline = build(project, stream, home, country_file, bundles, trust, schemas)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    _stop_on_signals(stop)
     try:
         final = pipeline.run(stop, _report_json if as_json else _report_line())
     finally:
         pipeline.close()
     if not as_json:
         click.echo(f"\r{line(final)}, stopped", err=True)
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    """Ctrl-C commits what is staged, which waits for a warehouse that is away; a second one ends at once. Nothing is
+    lost by that: what is staged is committed at the next start."""
+
+    def handle(number: int, _: object) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
 
 
 def build(

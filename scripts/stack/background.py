@@ -26,6 +26,7 @@ def start(home: Path, project_id: str) -> Endpoints:
         raise NorenError(place.occupied())
     log = place.log("supervisor")
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log.touch(0o600)
     with log.open("wb") as stderr:
         supervisor = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-m", "scripts.stack", "--home", str(home), "--project", project_id],
@@ -33,6 +34,7 @@ def start(home: Path, project_id: str) -> Endpoints:
             stdout=subprocess.PIPE,
             stderr=stderr,
             start_new_session=True,
+            umask=0o077,
         )
     assert supervisor.stdout is not None
     with supervisor.stdout as lines:

@@ -42,7 +42,7 @@ class Process:
         with log.open("ab") as stderr:
             # A process group of its own: Ctrl-C reaches the supervisor alone, which stops the services in order.
             self.popen = subprocess.Popen(  # noqa: S603 - the table's command
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, process_group=0
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, process_group=0, umask=0o077
             )
         self.reader = threading.Thread(target=self._read, name=f"read-{service}", daemon=True)
         self.reader.start()

@@ -41,6 +41,11 @@ def test_up_detach_leaves_a_stack_that_answers(home: Path) -> None:
     assert [dataset.dataset_id for dataset in running.warehouse_client().list_datasets()] == []
 
 
+def test_everything_in_the_home_is_for_its_owner_only(home: Path) -> None:
+    open_to_others = [path for path in (home, *home.rglob("*")) if path.lstat().st_mode & 0o077]
+    assert open_to_others == []
+
+
 def test_status_is_a_line_for_each_service(home: Path) -> None:
     code, said, _ = noren("status", "--home", str(home))
     lines = said.splitlines()
