@@ -106,7 +106,7 @@ def suggestions(field: Field) -> str:
         Classification.IDENTIFIER: ("token",),
         Classification.LOCATION: ("coarsen_location",),
         Classification.NETWORK: ("truncate_ip",),
-        Classification.FREE_TEXT: ("scrub",),
+        Classification.FREE_TEXT: ("scrub", "scrub_map"),
         Classification.QUASI_IDENTIFIER: ("truncate_time", "reduce_version"),
         Classification.PUBLIC: ("keep",),
     }
