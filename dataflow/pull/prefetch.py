@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from dataflow.sources.message import Message
-from dataflow.sources.pubsub import PubSubSubscription
+from dataflow.sources.pubsub import LEASE_SECONDS, PubSubSubscription
 
 PULL_MESSAGES = 1_000
 """The service's maximum a pull."""
@@ -14,8 +14,11 @@ PULL_MESSAGES = 1_000
 MOST_AHEAD_BYTES = 64 << 20
 """Bytes that may be pulled and not yet taken: bounds memory."""
 
-RENEW_SECONDS = 240
-"""Leases are renewed well before the 600 seconds they were asked for run out."""
+FIRST_RENEWAL_SECONDS = 4
+"""A subscription's own deadline is 10 seconds at least; most messages are acknowledged before they need a renewal."""
+
+RENEWAL_SECONDS = LEASE_SECONDS / 2
+"""Between later renewals of one lease."""
 
 
 class Prefetcher:
@@ -26,7 +29,7 @@ class Prefetcher:
         self._ready: queue.Queue[list[Message]] = queue.Queue()
         self._ahead = 0
         self._changed = threading.Condition()
-        self._leases: dict[str, float] = {}
+        self._leases: dict[str, float] = {}  # ack id -> when it is to be renewed
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(target=self._guard, args=(target,), name=name, daemon=True)
@@ -97,19 +100,18 @@ class Prefetcher:
                     away = min(away * 2, 2.0)
                 continue
             away = 0.05
-            now = time.monotonic()
+            due = time.monotonic() + FIRST_RENEWAL_SECONDS
             with self._changed:
-                self._leases.update((message.ack_id, now) for message in messages)
+                self._leases.update((message.ack_id, due) for message in messages)
                 self._ahead += sum(len(message.data) for message in messages)
                 self._ready.put(messages)
                 while self._ahead > MOST_AHEAD_BYTES and not self._stopped.is_set():
                     self._changed.wait(1.0)
 
     def _renew(self) -> None:
-        while not self._stopped.wait(10):
-            due = time.monotonic() - RENEW_SECONDS
+        while not self._stopped.wait(1):
+            now = time.monotonic()
             with self._changed:
-                old = [ack_id for ack_id, since in self._leases.items() if since < due]
-                now = time.monotonic()
-                self._leases.update((ack_id, now) for ack_id in old)
+                old = [ack_id for ack_id, due in self._leases.items() if due <= now]
+                self._leases.update((ack_id, now + RENEWAL_SECONDS) for ack_id in old)
             self._subscription.extend(old)

@@ -20,8 +20,8 @@ from dataflow.sources.message import Message, position
 MOST_ACK_IDS = 2_500
 """Per request: the service takes 512 KiB a request, an ack id has up to 200 bytes."""
 
-ACK_DEADLINE_SECONDS = 600
-"""The service's maximum; a commit takes seconds at most."""
+LEASE_SECONDS = 40
+"""What a lease is extended by. Not the service's maximum of 600: a killed process holds its leases until they run out."""
 
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
@@ -68,7 +68,7 @@ class PubSubSubscription:
             batch = list(ack_ids[start : start + MOST_ACK_IDS])
             self._tolerant(self._acknowledge, AcknowledgeRequest.pb()(subscription=self.path, ack_ids=batch))
 
-    def extend(self, ack_ids: Sequence[str], seconds: int = ACK_DEADLINE_SECONDS) -> None:
+    def extend(self, ack_ids: Sequence[str], seconds: int = LEASE_SECONDS) -> None:
         """Put off the redelivery of these; 0 seconds asks for it at once."""
         for start in range(0, len(ack_ids), MOST_ACK_IDS):
             batch = list(ack_ids[start : start + MOST_ACK_IDS])

@@ -13,7 +13,9 @@ from dataflow import names
 from dataflow.contract import Contract
 from dataflow.errors import NorenError
 
-ACK_DEADLINE_SECONDS = 600
+ACK_DEADLINE_SECONDS = 10
+"""The service's minimum: this long a killed pipeline's messages stay with it. A living one renews its leases."""
+
 RETENTION_SECONDS = 7 * 24 * 3600
 
 PUBLISH_MESSAGES = 1_000
