@@ -79,7 +79,8 @@ class LocalNoise(Method, frozen=True):
         return ""
 
     def _label(self, field: Field) -> str:
-        return f"{field.path}\x1f{self.epsilon!r}\x1f{self.minimum!r}\x1f{self.maximum!r}\x1f{self.step!r}"
+        numbers = (self.epsilon, self.minimum, self.maximum, self.step)
+        return "\x1f".join([field.path, *(repr(float(number)) for number in numbers)])  # 1 and 1.0 are one policy
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
         key = context.key.derived(PURPOSE)

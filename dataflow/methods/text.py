@@ -14,7 +14,7 @@ from dataflow.contract import Classification, Field
 from dataflow.errors import NorenError
 from dataflow.methods.base import PERSONAL, TEXT, Context, Method
 from dataflow.methods.entities import STEPS, SUSPECT, Step, find
-from dataflow.methods.folding import DISGUISES, folded
+from dataflow.methods.folding import DISGUISES, FOLD, folded
 
 NAME = "<NAME>"
 
@@ -102,9 +102,18 @@ class Scrub(Method, frozen=True, dict=True):
             return texts
         rows = texts.gather(chosen)
         disguised = rows.str.contains(_DISGUISED)
-        rows = _where(rows, disguised, lambda some: _each(some, self._steps))
+        rows = _where(rows, disguised, self._disguised)
         rows = _where(rows, ~disguised, self._plain)
         return texts.scatter(chosen, rows)
+
+    def _disguised(self, rows: pl.Series) -> pl.Series:
+        """Texts with disguises: one by one, those that have something in them once they are folded."""
+        frame = rows.alias("text").to_frame()
+        plain = frame.select(pl.col("text").str.replace_many(list(DISGUISES), list(FOLD.values())))["text"]
+        hits = plain.str.contains(_ANY_GATE)
+        if self.known:
+            hits |= self._may_name(plain)
+        return _where(rows, hits, lambda some: _each(some, self._steps))
 
     def _plain(self, rows: pl.Series) -> pl.Series:
         """Texts without disguises, step by step."""
@@ -177,6 +186,8 @@ def _apply(step: Step, texts: pl.Series) -> pl.Series:
 def _each(texts: pl.Series, steps: tuple[Step, ...]) -> pl.Series:
     return pl.Series([scrubbed(text, steps) for text in texts], dtype=pl.String)
 
+
+_ANY_GATE = "|".join(f"(?:{step.gate})" for step in STEPS)
 
 _SUSPECT = rf"{SUSPECT}|[０-９＠？＃：]|[0-9](?:[ ()./_\-{re.escape(DISGUISES)}]{{0,3}}[0-9]){{3}}"
 """SUSPECT of the folded text, told from the text itself."""

@@ -33,7 +33,10 @@ def columnar(
     context = Context(KEY, subject=pl.col("person") if "person" in frame.columns else None)
     expression = method.expression(pl.col("x"), field(type), context)
     assert expression is not None
-    return frame.select(expression.alias("x"))["x"].to_list()
+    before = frame.clone()
+    made = frame.select(expression.alias("x"))["x"].to_list()
+    assert frame.equals(before), "a method must leave its column as it was: the raw row is made of it"
+    return made
 
 
 def plain(
