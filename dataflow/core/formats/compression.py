@@ -6,7 +6,8 @@ gateway may have unpacked it.
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import zstandard
 
@@ -21,6 +22,14 @@ _WINDOW = 8 << 20
 
 _EXPANSION = 1 << 15
 """A zstd block of 4 bytes may stand for 128 KiB."""
+
+_STEP = 1 << 12
+"""Most bytes that are unpacked at a time: what lies behind a member's end is copied."""
+
+MOST_PARTS = 1024
+"""gzip members or zstd frames of a message: empty ones by the million would take seconds."""
+
+_Gzip = type(zlib.decompressobj())
 
 
 def compressed(data: bytes) -> bool:
@@ -60,37 +69,34 @@ def plain_binary(data: bytes, attributes: Mapping[str, str], limit: int) -> byte
 
 
 def _gzip(data: bytes, limit: int) -> bytes:
-    parts, size = [], 0
-    while data:
-        decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        part = decoder.decompress(data, limit - size + 1)
-        size += len(part)
-        if size > limit:
-            raise _too_large(limit)
-        if not decoder.eof:
-            raise zlib.error("ends too early")
-        parts.append(part)
-        data = decoder.unused_data
-    return b"".join(parts)
+    return _parts(data, limit, _STEP, lambda: zlib.decompressobj(wbits=zlib.MAX_WBITS | 16))
 
 
 def _zstd(data: bytes, limit: int) -> bytes:
-    parts, size = [], 0
-    step = max(64, limit // _EXPANSION)  # so that no step gives much more than the limit
-    while data:
-        decoder = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
-        start = 0
-        while not decoder.eof:
-            if start >= len(data):
-                raise zstandard.ZstdError("ends too early")
-            part = decoder.decompress(data[start : start + step])
-            start += step
-            size += len(part)
+    step = min(_STEP, max(64, limit // _EXPANSION))  # so that no step gives much more than the limit
+    return _parts(data, limit, step, zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj)
+
+
+def _parts(data: bytes, limit: int, step: int, decoder: Callable[[], Any]) -> bytes:
+    """What the members or frames hold, one after the other. decoder: makes one for the next of them."""
+    found: list[bytes] = []
+    size = start = 0
+    for _ in range(MOST_PARTS):
+        one = decoder()
+        while not one.eof:
+            piece = data[start : start + step]
+            if not piece:
+                raise zlib.error("ends too early")
+            text = one.decompress(piece, limit - size + 1) if isinstance(one, _Gzip) else one.decompress(piece)
+            start += len(piece)
+            size += len(text)
             if size > limit:
                 raise _too_large(limit)
-            parts.append(part)
-        data = decoder.unused_data + data[start:]
-    return b"".join(parts)
+            found.append(text)
+        start -= len(one.unused_data)
+        if start == len(data):
+            return b"".join(found)
+    raise zlib.error("has too many parts")
 
 
 def _too_large(limit: int) -> RefusedError:

@@ -15,6 +15,9 @@ from dataflow.errors import NorenError
 MOST_UNPACKED = 16 << 20
 """Bytes that a message of many events may have when it is decompressed: more than Pub/Sub's largest message (10 MB)."""
 
+MOST_EVENTS = 100_000
+"""Lines that a message of many events may have: each may become a dead letter, and two bytes are a line."""
+
 type Read = Callable[[Writer], bytes]
 
 
@@ -81,7 +84,7 @@ class Unpacker:
         numbers: list[int] = []
         for index, message in enumerate(data):
             try:
-                lines = [line for line in plain(message, MOST_UNPACKED).split(b"\n") if line and not line.isspace()]
+                lines = _split(plain(message, MOST_UNPACKED))
             except RefusedError as error:
                 refused[len(events)] = error
                 lines = [message]
@@ -121,6 +124,13 @@ class Unpacker:
         except UnusableSchemaError as error:
             raise RefusedError(Reason.UNKNOWN_SCHEMA, f"names a schema that {error}: {_name(written)}") from error
         return reader
+
+
+def _split(text: bytes) -> list[bytes]:
+    """The lines that are not blank. Raises RefusedError for more than MOST_EVENTS lines."""
+    if text.count(b"\n") > MOST_EVENTS:
+        raise RefusedError(Reason.TOO_LARGE, f"has more than {MOST_EVENTS} lines")
+    return [line for line in text.split(b"\n") if line and not line.isspace()]
 
 
 MOST_ENVELOPE = 1 << 18

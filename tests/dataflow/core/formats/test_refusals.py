@@ -66,6 +66,8 @@ COMPRESSED = {
     "gzip, something behind": gzip.compress(encoded(event(1))) + b"x",
     "zstd, cut off": zstandard.compress(encoded(event(1)))[:-5],
     "zstd, something behind": zstandard.compress(encoded(event(1))) + b"xyz",
+    "gzip, 400,000 empty members": gzip.compress(b"") * 400_000,
+    "zstd, 800,000 empty frames": zstandard.compress(b"") * 800_000,
     "zstd, no frame": b"\x28\xb5\x2f\xfd\xff\xff",
 }
 
@@ -103,6 +105,10 @@ def test_a_broken_line_is_one_reject_with_its_own_bytes_and_the_others_go_on(mak
 @pytest.mark.parametrize("data", [b"", b"\n\r\n \n", gzip.compress(b"")])
 def test_a_message_without_events_is_one_dead_event(make: Make, data: bytes) -> None:
     assert make(Format.NDJSON).refusals(data) == [("empty_message", "$")]
+
+
+def test_a_message_of_too_many_lines_is_one_dead_event(make: Make) -> None:
+    assert make(Format.NDJSON).refusals(b"1\n" * 100_001) == [("too_large", "$")]
 
 
 def test_a_line_that_is_too_long_is_refused_alone(make: Make) -> None:
