@@ -66,7 +66,8 @@ class Deduplicator:
         duplicates: set[str] = set()
         for row, (token, position) in enumerate(zip(tokens, positions, strict=True)):
             known = self._accepted.get(token) or here.get(token)
-            # counted before anything else: another version may accept what was dead under the last one
+            # the position before anything else: another version of contract, policy or keys may accept what was dead,
+            # or give what was accepted another token
             if position in self._counted or position in duplicates or known == position:
                 verdict.redelivered.append(row)
             elif known is None:
@@ -78,14 +79,17 @@ class Deduplicator:
         return verdict
 
     def counted(self, position: str) -> bool:
-        """Whether the event at this position was counted as dead or duplicate already."""
+        """Whether the event at this position was counted already: accepted, dead or duplicate."""
         return position in self._counted
 
     def learn(self, index: Index) -> None:
         """Take over what an entry decided."""
         for token, position, received in index.accepted:
             self._accepted[token] = position
-            self._bucket(received)[0].append(token)
+            self._counted.add(position)
+            tokens, positions = self._bucket(received)
+            tokens.append(token)
+            positions.append(position)
         for position, received in [*index.dead, *index.duplicates]:
             self._counted.add(position)
             self._bucket(received)[1].append(position)

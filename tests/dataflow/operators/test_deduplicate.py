@@ -52,6 +52,14 @@ def test_a_dead_message_that_another_version_would_accept_is_not_counted_twice()
     assert knowing(Index(dead=[("9", NOW)])).sort_out(["a"], ["9"]) == Verdict(redelivered=[0])
 
 
+def test_an_accepted_message_that_another_version_would_refuse_is_not_counted_twice() -> None:
+    assert knowing(accepted(("a", "1"))).counted("1")
+
+
+def test_an_accepted_message_that_another_version_gives_another_token_is_not_counted_twice() -> None:
+    assert knowing(accepted(("a", "1"))).sort_out(["b"], ["1"]) == Verdict(redelivered=[0])
+
+
 def test_asking_changes_nothing() -> None:
     deduplicator = Deduplicator()
     assert deduplicator.sort_out(["a"], ["1"]) == deduplicator.sort_out(["a"], ["1"]) == Verdict(new=[0])
