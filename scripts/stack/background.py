@@ -25,7 +25,7 @@ def start(home: Path, project_id: str) -> Endpoints:
     if place.supervisor() is not None:
         raise NorenError(place.occupied())
     log = place.log("supervisor")
-    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.make(log.parent)
     log.touch(0o600)
     with log.open("wb") as stderr:
         supervisor = subprocess.Popen(  # noqa: S603 - our own module

@@ -62,6 +62,15 @@ class Home:
                 self.log(service).replace(self.log(service).with_suffix(".previous.log"))
         self.write(self.secret_file, secrets.token_urlsafe(32))
 
+    def make(self, directory: Path) -> None:
+        """Make a directory of the home. Raises NorenError where none can be written."""
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise NorenError(f"{directory} cannot be made: {error.strerror}. Choose another --home.") from error
+        if not os.access(directory, os.W_OK):
+            raise NorenError(f"{directory} cannot be written to. Choose another --home.")
+
     def write(self, file: Path, text: str) -> None:
         """Replace a file of the home in one step, readable by its owner only."""
         fresh = file.with_name(f".{file.name}.{os.getpid()}")
@@ -87,15 +96,15 @@ class Home:
             with self.lock_file.open() as opened:
                 fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 return None
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except BlockingIOError:
             return int(self.lock_file.read_text().strip() or 0)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Be the one supervisor of this home. Raises NorenError when there is one already."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Be the one supervisor of this home. Raises NorenError when there is one already, or no place for a home."""
+        self.make(self.root)
         with self.lock_file.open("a+") as opened:
             deadline = time.monotonic() + LOCK_SECONDS
             while True:

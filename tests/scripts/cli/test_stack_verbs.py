@@ -78,6 +78,14 @@ def test_up_twice_is_one_sentence_that_says_where_the_first_is(home: Path) -> No
         assert endpoints.load(home).gateway in sentence
 
 
+@pytest.mark.parametrize("detach", [[], ["--detach"]])
+def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path, detach: list[str]) -> None:
+    (tmp_path / "file").touch()
+    code, said, sentence = noren("up", *detach, "--home", str(tmp_path / "file" / "home"))
+    assert (code, said, sentence.count("\n")) == (1, "", 1)
+    assert "cannot be made: Not a directory. Choose another --home." in sentence
+
+
 def test_down_stops_it_and_then_says_that_none_runs(home: Path) -> None:
     pids = [service.pid for service in endpoints.load(home).services.values()]
     assert noren("down", "--home", str(home))[:2] == (0, f"The stack of {home} is stopped.\n")
