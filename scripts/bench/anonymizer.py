@@ -3,7 +3,7 @@
 import random
 import resource
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,8 @@ from scripts.bench.clock import Contestant, interleaved, median_ratio
 from scripts.bench.latency import latencies
 from scripts.bench.loops import naive, tuned
 from scripts.bench.methods import nanoseconds
+from scripts.bench.peers.runner import Result
+from scripts.bench.peers.table import PEERS
 from scripts.bench.subject import Form, anonymizer, arrow, batches
 
 ROUNDS = 5
@@ -34,7 +36,7 @@ class Figures:
     ns_per_value: dict[str, float | None]
     bad_rows: dict[str, float]
     peak_mebibytes: float
-    peers: dict[str, float | str | None] = field(default_factory=dict)
+    peers: dict[str, Result] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         medians = {name: round(statistics.median(rates)) for name, rates in self.rates.items()}
@@ -42,15 +44,33 @@ class Figures:
         return {
             "events_per_core_second": {
                 **{name: medians[name] for name in ("noren_declared", "noren_free_form", "naive", "tuned")},
-                "peers": self.peers,
+                "peers": {name: result.rate for name, result in self.peers.items()},
+            },
+            "peer_notes": {name: result.note for name, result in self.peers.items()},
+            "peers_of_same_work": [peer.name for peer in PEERS if peer.exact and peer.name in self.peers],
+            "peer_spread": {
+                name: [min(result.rounds), max(result.rounds)] for name, result in self.peers.items() if result.rounds
             },
             "spread": spread,
-            "ratios": {name: round(ratio, 2) for name, ratio in self.ratios.items()},
+            "ratios": {
+                name: round(ratio, 2)
+                for name, ratio in (self.ratios | peer_ratios(medians["noren_declared"], self.peers)).items()
+            },
             "latency_ms": self.latency_ms,
             "ns_per_value": self.ns_per_value,
             "bad_rows": self.bad_rows,
             "peak_mebibytes": round(self.peak_mebibytes, 1),
         }
+
+
+def peer_ratios(declared: float, peers: Mapping[str, Result]) -> dict[str, float]:
+    """Declared against peers, where they ran; the fastest of those that do the same work, and the fastest of all."""
+    rates = {name: result.rate for name, result in peers.items() if result.rate is not None}
+    same = [rates[peer.name] for peer in PEERS if peer.exact and peer.name in rates]
+    ratios = {"declared_to_fastest_peer_of_same_work": declared / max(same)} if same else {}
+    if rates:
+        ratios["declared_to_fastest_peer"] = declared / max(rates.values())
+    return ratios | {f"declared_to_{name}": declared / rates[name] for name in ("pyspark", "pyflink") if name in rates}
 
 
 def measure(events: Sequence[bytes], say: Callable[[str], None]) -> Figures:

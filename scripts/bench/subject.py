@@ -1,5 +1,6 @@
 """The anonymizer under measurement: the benchmark's contract and rules, declared or free-form."""
 
+import atexit
 import datetime
 import tempfile
 from collections.abc import Sequence
@@ -26,8 +27,14 @@ def anonymizer(form: Form) -> Anonymizer:
     """The core under the benchmark's rules, with fresh keys."""
     here = Path(__file__).parent / form
     contract = load_contracts(here / "contracts")["bench_event"]
-    keys = KeyRing.local(Path(tempfile.mkdtemp(prefix="noren-bench-")) / "keys")
-    return Anonymizer(contract, load_policy(here / "policy.yaml"), keys)
+    return Anonymizer(contract, load_policy(here / "policy.yaml"), temporary_keys())
+
+
+def temporary_keys() -> KeyRing:
+    """Fresh local keys in a directory that goes when the process ends: the ring may make a key at any time."""
+    directory = tempfile.TemporaryDirectory(prefix="noren-bench-")
+    atexit.register(directory.cleanup)
+    return KeyRing.local(Path(directory.name) / "keys")
 
 
 def batches(events: Sequence[bytes], size: int = BATCH) -> list[Batch]:

@@ -23,23 +23,34 @@ def bench() -> None:
     "--output", type=click.Path(path_type=Path), help="Write the anonymized rows, flat, to this Parquet file."
 )
 @click.option("--no-peers", is_flag=True, help="Leave the other tools out.")
-def anonymizer(file: Path | None, events: int, report: Path | None, output: Path | None, no_peers: bool) -> None:
+@click.option("--peers", metavar="A,B", help="Only these other tools, separated by commas.")
+def anonymizer(
+    file: Path | None, events: int, report: Path | None, output: Path | None, no_peers: bool, peers: str | None
+) -> None:
     """Events per CPU second of one core: raw row and anonymized row out, exact errors on.
 
     In the same run on the same events: a naive and a tuned loop, free-form properties, bad rows, latency, each
-    method's cost.
+    method's cost, and other tools, each installed on first use into an environment of its own.
     """
     os.environ["POLARS_MAX_THREADS"] = "1"  # one core; read when polars is imported
+    from dataflow.project import Project
     from scripts.bench.anonymizer import measure
     from scripts.bench.events import events as made
+    from scripts.bench.peers.runner import chosen, run_peers
     from scripts.stack.streams import read_lines
 
+    names = [name.strip() for name in peers.split(",")] if peers is not None else None
+    chosen(names)  # a wrong name is told before the work
     lines = read_lines(file)[:events] if file else list(made(events))
     if output is not None:
         write_rows(lines, output)
-    figures = measure(lines, lambda sentence: click.echo(f"{sentence} ...", err=True))
+
+    def say(sentence: str) -> None:
+        click.echo(f"{sentence} ...", err=True)
+
+    figures = measure(lines, say)
     if not no_peers:
-        click.echo("peers are not measured yet; see scripts/bench/README.md", err=True)
+        figures.peers = run_peers(lines, Project.find().state, names, say)
     result = figures.to_dict()
     if report is not None:
         report.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
@@ -67,6 +78,13 @@ def show(result: dict) -> None:  # type: ignore[type-arg]
     for name, (low, high) in result["spread"].items():
         speed.add_row(name, f"{result['events_per_core_second'][name]:,}", f"{low:,} to {high:,}")
     console.print(speed)
+    if result["peer_notes"]:
+        rates = result["events_per_core_second"]["peers"]
+        peers = Table("peer", "events per core second", "same work", "what to know", box=None, pad_edge=False)
+        for name, note in result["peer_notes"].items():
+            shown = "-" if rates[name] is None else f"{rates[name]:,}"
+            peers.add_row(name, shown, "yes" if name in result["peers_of_same_work"] else "no", note)
+        console.print(peers)
     for name, ratio in result["ratios"].items():
         console.print(f"{name.replace('_', ' ')}: {ratio} times", highlight=False)
     for rate, latency in result["latency_ms"].items():

@@ -47,16 +47,17 @@ def uv() -> list[str]:
     return [sys.executable, "-m", "uv"]
 
 
-def run(command: list[str], what: str) -> None:
-    """Run one step. Raises NorenError with the step and the last line that it printed when it fails."""
+def run(command: list[str], what: str, thing: str = "the warehouse emulator") -> None:
+    """Run one step of a thing's installation.
+
+    Raises NorenError with the step and the last line that it printed when it fails.
+    """
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
     if done.returncode:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
         if "No module named uv" in done.stderr:
             lines = ["uv is missing, install it with `pip install uv`"]
-        raise NorenError(
-            f"the warehouse emulator could not be installed ({what}): {lines[-1] if lines else 'no output'}"
-        )
+        raise NorenError(f"{thing} could not be installed ({what}): {lines[-1] if lines else 'no output'}")
 
 
 def install(environment: Environment, say: Callable[[str], None] = lambda _: None) -> None:
