@@ -32,7 +32,7 @@ BATCH_MESSAGES = 8_192
 SCHEMAS_AWAY_SECONDS = 2.0
 """Between two questions to a schema service that is away."""
 
-LINGER_SECONDS = 0.03
+LINGER_SECONDS = 0.01
 """A batch waits this long for company: a polars call costs the same for 1 row and for 1,000."""
 
 
