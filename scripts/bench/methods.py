@@ -20,6 +20,7 @@ from scripts.bench.subject import temporary_keys
 
 VALUES = 16_384
 ROUNDS = 7
+READING_SECONDS = 0.02
 LEAVES = 1_000
 HIERARCHY = "items.csv"
 
@@ -134,7 +135,7 @@ def _median(work: Callable[[], object]) -> float:
     readings = []
     for _ in range(ROUNDS):
         before, runs = cpu_seconds(), 0
-        while (spent := cpu_seconds() - before) < 0.02:
+        while (spent := cpu_seconds() - before) < READING_SECONDS or not runs:
             work()
             runs += 1
         readings.append(spent / runs / VALUES * 1e9)
