@@ -21,7 +21,7 @@ MOST_ACK_IDS = 2_500
 """Per request: the service takes 512 KiB a request, an ack id has up to 200 bytes."""
 
 LEASE_SECONDS = 40
-"""What a lease is extended by. Not the service's maximum of 600: a killed process holds its leases until they run out."""
+"""What a lease is extended by. Not the maximum of 600: a killed process holds its leases until they run out."""
 
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 

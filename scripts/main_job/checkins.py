@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import io
 import json
 import uuid
 from pathlib import Path
@@ -30,21 +31,23 @@ def checkins(path: Path) -> list[bytes]:
         text = path.read_text(encoding="utf-8", newline="")
     except (OSError, UnicodeDecodeError) as error:
         raise NorenError(f"{path}: cannot be read: {error}.") from error
-    reader = csv.DictReader(text.splitlines())
+    # not splitlines(): it also splits at characters that a category's name may have, such as U+2028
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
         raise NorenError(f"{path.name}, line 1: the columns {', '.join(missing)} are missing.")
     events = []
-    for row in reader:
-        try:
-            events.append(json.dumps(_event(path.name, reader.line_num, row)).encode())
-        except (ValueError, TypeError) as error:
-            raise NorenError(
-                f"{path.name}, line {reader.line_num}: is no check-in ({type(error).__name__})."
-            ) from error
+    try:
+        for row in reader:
+            events.append(json.dumps(_event(path.name, reader.line_num, row), allow_nan=False).encode())
+    except (ValueError, csv.Error) as error:
+        line = reader.reader.line_num
+        raise NorenError(f"{path.name}, line {line}: is no check-in ({type(error).__name__}).") from error
     return events
 
 
 def _event(file: str, line: int, row: dict[str, str]) -> dict[str, object]:
+    if any(row[name] is None for name in COLUMNS):
+        raise ValueError("a short line")
     moment = datetime.datetime.strptime(row["utcTimestamp"], "%a %b %d %H:%M:%S %z %Y")
     return {
         "event_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{file}:{line}")),

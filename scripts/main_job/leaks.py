@@ -1,6 +1,8 @@
 """Looks for raw values behind the curtain: every value of every table of the open layers against what was published."""
 
+import decimal
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,10 +18,12 @@ PERSONAL = ("identifier", "location", "network", "sensitive", "free_text")
 """Classifications whose raw values may stand nowhere behind the curtain."""
 
 SHORTEST = 5
-"""Text shorter than this is not looked for: `a` is everywhere."""
+"""A text or whole number shorter than this is not looked for: `a` is everywhere."""
 
 DECIMALS = 3
 """A number with no more decimals than this names nobody: 35.7 is a grid line, an accuracy in metres, and much else."""
+
+_WORD = re.compile(r"[\w-]+")
 
 
 @dataclass(frozen=True)
@@ -62,13 +66,11 @@ def personal_values(contract: "Contract", payloads: Iterable[bytes]) -> dict[str
 def scan(client: "bigquery.Client", personal: dict[str | float, str]) -> Scan:
     """Look at every value of every table and view of the open layers.
 
-    A number leaks when it equals a raw number of more than DECIMALS decimals, a text when it equals a raw text of at
-    least SHORTEST letters or contains one between word ends.
+    A value leaks when a column has it, or when a text holds all its words one after another, in whatever case and
+    with whatever between them. Looked for are texts and whole numbers of at least SHORTEST characters, and numbers of
+    more than DECIMALS decimals, also written out.
     """
-    texts = {value: path for value, path in personal.items() if isinstance(value, str) and len(value) >= SHORTEST}
-    numbers = {
-        value: path for value, path in personal.items() if isinstance(value, float) and value != round(value, DECIMALS)
-    }
+    sought = Sought(personal)
     leaks: set[Leak] = set()
     names: list[str] = []
     count = 0
@@ -77,21 +79,58 @@ def scan(client: "bigquery.Client", personal: dict[str | float, str]) -> Scan:
         for row in client.query_and_wait(f"SELECT * FROM {table}"):  # noqa: S608
             for column, value in _flat("", dict(row)):
                 count += 1
-                field = numbers.get(value) if isinstance(value, float) else _inside(value, texts)
+                field = sought.field(value)
                 if field is not None:
                     leaks.add(Leak(table, column, field))
-    return Scan(
-        count, len(texts) + len(numbers), names, sorted(leaks, key=lambda leak: (leak.table, leak.column, leak.field))
-    )
+    return Scan(count, len(sought), names, sorted(leaks, key=lambda leak: (leak.table, leak.column, leak.field)))
 
 
-def _inside(value: Any, texts: dict[str, str]) -> str | None:
-    if not isinstance(value, str):
+class Sought:
+    """Raw values, made ready to be looked for. personal: value -> path of its field."""
+
+    def __init__(self, personal: dict[str | float, str]) -> None:
+        self._numbers: dict[float, str] = {}
+        self._phrases: dict[str, list[tuple[list[str], str]]] = {}  # first word -> all words
+        self._told: dict[str, str | None] = {}
+        self._count = 0
+        for value, path in personal.items():
+            text = value if isinstance(value, str) else repr(value)
+            plain = isinstance(value, float) and value == round(value, DECIMALS)
+            words = _words(text)
+            if plain or len(text) < SHORTEST or not words:
+                continue
+            self._count += 1
+            self._phrases.setdefault(words[0], []).append((words, path))
+            if not isinstance(value, str):
+                self._numbers[value] = path
+
+    def __len__(self) -> int:
+        return self._count
+
+    def field(self, value: Any) -> str | None:
+        """The path of the field whose raw value this is or holds."""
+        if isinstance(value, bool):
+            return None
+        if isinstance(value, int | float | decimal.Decimal):
+            return self._numbers.get(float(value)) if isinstance(value, decimal.Decimal) else self._numbers.get(value)
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        if not isinstance(value, str):
+            return None
+        if value not in self._told:
+            self._told[value] = self._inside(_words(value))
+        return self._told[value]
+
+    def _inside(self, words: list[str]) -> str | None:
+        for place, word in enumerate(words):
+            for phrase, path in self._phrases.get(word, ()):
+                if words[place : place + len(phrase)] == phrase:
+                    return path
         return None
-    if value in texts:
-        return texts[value]
-    words = "".join(letter if letter.isalnum() or letter in "-_" else " " for letter in value).split()
-    return next((texts[word] for word in words if word in texts), None)
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
 
 
 def _open_tables(client: "bigquery.Client") -> Iterator[str]:

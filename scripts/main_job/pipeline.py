@@ -27,6 +27,7 @@ class PipelineProcess:
         )
         self._changed = threading.Condition()
         self.progress: dict[str, Any] = {}
+        self._silent = False
         self._errors: deque[str] = deque(maxlen=20)
         self._threads = [
             threading.Thread(target=self._read, daemon=True),
@@ -48,7 +49,7 @@ class PipelineProcess:
         seen = -1
         with self._changed:
             while not (self.progress.get("accounted", 0) >= count and self.progress.get("committed")):
-                if self._process.poll() is not None:
+                if self._silent:
                     raise NorenError(f"the pipeline ended by itself: {self._last_words()}")
                 if not self._changed.wait(STALL_SECONDS) and self.progress.get("accounted", 0) == seen:
                     raise NorenError(f"the pipeline stands still at {max(seen, 0):,} of {count:,} messages.")
@@ -79,6 +80,7 @@ class PipelineProcess:
                 self.progress = json.loads(line)
                 self._changed.notify_all()
         with self._changed:
+            self._silent = True  # not its exit: that comes an instant later, with nobody to tell of it
             self._changed.notify_all()
 
     def _listen(self) -> None:
@@ -87,5 +89,6 @@ class PipelineProcess:
             self._errors.append(line.rstrip())
 
     def _last_words(self) -> str:
+        self._process.wait(10)
         self._threads[1].join(2)
         return self._errors[-1] if self._errors else f"exit code {self._process.returncode}"
