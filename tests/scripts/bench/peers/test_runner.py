@@ -14,7 +14,9 @@ from scripts.bench.peers import environment, runner
 from scripts.bench.peers.runner import Result, chosen, run_peers
 from scripts.bench.peers.table import PEERS, Peer
 
-QUIET = lambda sentence: None  # noqa: E731
+
+def quiet(sentence: str) -> None:
+    """Progress that nobody reads."""
 
 
 def test_all_peers_are_chosen_without_names() -> None:
@@ -36,14 +38,14 @@ def test_every_peer_has_its_program_and_its_pins() -> None:
 
 def test_a_peer_whose_command_is_absent_is_null_with_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    results = run_peers([b"{}"], tmp_path, ["miller"], QUIET)
+    results = run_peers([b"{}"], tmp_path, ["miller"], quiet)
     assert results == {"miller": Result(None, "`mlr` is not on PATH")}
 
 
 def test_a_peer_whose_program_fails_is_null_with_the_last_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "PEERS", (Peer("gone", "beam", True, "", 10, python=None),))
     monkeypatch.setattr(runner.sys, "executable", "/bin/false")
-    results = run_peers([b"{}"], tmp_path, None, QUIET)
+    results = run_peers([b"{}"], tmp_path, None, quiet)
     assert results == {"gone": Result(None, "failed with status 1: no output")}
 
 
@@ -113,6 +115,6 @@ def test_the_interpreter_of_this_version_is_this_one() -> None:
 
 
 def test_beam_runs_in_this_environment(tmp_path: Path) -> None:
-    result = run_peers(list(events(200)), tmp_path, ["beam"], QUIET)["beam"]
+    result = run_peers(list(events(200)), tmp_path, ["beam"], quiet)["beam"]
     assert result.rate is not None
     assert len(result.rounds) == 3
