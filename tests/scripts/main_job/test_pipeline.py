@@ -57,7 +57,7 @@ def test_when_it_stands_still_it_is_given_up(saying: Any, monkeypatch: pytest.Mo
 
 
 def test_stopping_is_ctrl_c(saying: Any) -> None:
-    process = saying(PROGRESS + "say(1, True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt: say(2, True)")
+    process = saying(PROGRESS + "try: say(1, True); time.sleep(60)\nexcept KeyboardInterrupt: say(2, True)")
     process.wait_for(1)
     process.stop()
     assert process.progress == {"accounted": 2, "committed": True}
