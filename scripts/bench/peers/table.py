@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 LINES = "one line at a time: the tuned loop's checks and HMAC"
-COERCES = "not exact: mistyped values are coerced or become null, and "
+COERCES = "not exact: mistyped values are coerced or become null; "
 FAILS = "one malformed line fails its batch"
 
 
@@ -52,12 +52,25 @@ PEERS: tuple[Peer, ...] = (
         needs="java",
         repeats=True,
     ),
-    Peer("beam", "beam", True, LINES + "; FnApiRunner, set-up of the pipeline included", 100_000, python=None),
+    Peer(
+        "beam",
+        "beam",
+        True,
+        LINES + "; FnApiRunner, set-up of the pipeline included, its rows go nowhere",
+        100_000,
+        python=None,
+    ),
     Peer("polars", "polars", False, COERCES + FAILS, 100_000),
-    Peer("pyarrow", "pyarrow", False, "not exact: a missing field is null, and " + FAILS, 100_000),
+    Peer("pyarrow", "pyarrow", False, "not exact: a missing field is null; " + FAILS, 100_000),
     Peer("duckdb", "duckdb", False, COERCES + FAILS + "; reads a file a batch", 100_000),
     Peer("scrubadub", "scrubadub", True, "the tuned loop with scrubadub's e-mail and telephone detectors", 3_000),
-    Peer("presidio", "presidio", True, "the tuned loop with Presidio's recognizers, no language model", 3_000),
+    Peer(
+        "presidio",
+        "presidio",
+        True,
+        "the tuned loop with Presidio's recognizers called directly: no engine, no language model",
+        3_000,
+    ),
     Peer(
         "miller",
         "miller",
