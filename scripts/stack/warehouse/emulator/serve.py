@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -58,11 +59,13 @@ def interrupt_jobs() -> None:
 
     for (project_id, job_id), running in list(runner._running.items()):
         running.cancelled = True
-        with contextlib.suppress(Exception):
-            if running.cursor:
-                running.cursor.interrupt()
-        if running.future:
-            concurrent.futures.wait([running.future], timeout=STOP_SECONDS)
+        deadline = time.monotonic() + STOP_SECONDS
+        # again and again: an interrupt is lost on a job that is between two statements
+        while running.future and not running.future.done() and time.monotonic() < deadline:
+            with contextlib.suppress(Exception):
+                if running.cursor:
+                    running.cursor.interrupt()
+            concurrent.futures.wait([running.future], timeout=0.1)
         LOG.info("stopped the running job %s:%s", project_id, job_id)
 
 
