@@ -36,6 +36,8 @@ RESERVED = frozenset(
 _FREE_FORM = {"key": {"logicalType": "string"}, "value": {"logicalType": "object"}}
 """What the standard's `map` must say of a free-form object."""
 
+COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+
 DEFAULT_MAX_MESSAGE_BYTES = 1 << 20
 
 
@@ -293,7 +295,7 @@ class _Reader:
     def field(self, entry: dict[str, Any], parent: str, inherited: Classification | None) -> Field:
         name = entry.get("name", "")
         path = f"{parent}.{name}" if parent else name
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", name):
+        if not COLUMN_NAME.fullmatch(name):
             raise self.fail(path, "a field's name is letters, digits and underscores, as BigQuery wants it.")
         try:
             kind = FieldType(entry["logicalType"])

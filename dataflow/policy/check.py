@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dataflow.contract import RESERVED, Classification, Contract, Field
+from dataflow.contract import COLUMN_NAME, RESERVED, Classification, Contract, Field
 from dataflow.methods import Method
 from dataflow.methods.simple import Drop
 from dataflow.policy.findings import Finding, PolicyError, refuse
@@ -100,7 +100,9 @@ def _stream(policy: Policy, contract: Contract) -> Iterator[Finding]:
 def _derived(policy: Policy, contract: Contract, derived: Derived) -> Iterator[Finding]:
     where = f"streams.{contract.stream}.derive.{derived.name}"
     leaves = {column.path: column for column in contract.columns() if column.items is None}
-    if derived.name in RESERVED or derived.name in {item.name for item in contract.fields}:
+    if not COLUMN_NAME.fullmatch(derived.name):
+        yield _finding(policy, where, "a column's name is letters, digits and underscores, as BigQuery wants it.")
+    if derived.name.lower() in RESERVED | {item.name.lower() for item in contract.fields}:  # BigQuery ignores case
         yield _finding(policy, where, "the name is taken; choose another.")
     if derived.method.name == "drop":
         yield _finding(policy, where, "a column that is dropped is none; remove the entry.")

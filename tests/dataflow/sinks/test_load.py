@@ -3,6 +3,7 @@
 import datetime
 import io
 import uuid
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import polars as pl
@@ -10,11 +11,13 @@ import pytest
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import bigquery
 
+from dataflow.clients import bigquery_client
 from dataflow.errors import NorenError
 from dataflow.schemas import Table
 from dataflow.schemas.columns import Column, ColumnType
 from dataflow.sinks.load import LoadSink
 from scripts.stack.endpoints import Endpoints
+from tests.dataflow.sinks.network import Network
 
 TIME = datetime.datetime(2026, 1, 15, 10, 30, 12, 345678, tzinfo=datetime.UTC)
 
@@ -217,3 +220,43 @@ def test_rows_that_are_refused_are_told_without_a_value(
         sink.write(table, frame(table, rows), batch)
     assert str(refused.value) == f"{table.id}: BigQuery refuses the rows of group {batch} (invalid)."
     assert stored(client, table) == []
+
+
+@pytest.fixture
+def through(servers: Endpoints) -> Iterator[Callable[..., tuple[LoadSink, Network]]]:
+    """through("refuse", "lose", ...): a sink whose connections are treated like that."""
+    made: list[Network] = []
+
+    def make(*plan: str) -> tuple[LoadSink, Network]:
+        made.append(Network(servers.warehouse, *plan))
+        return LoadSink(bigquery_client(servers.project_id, made[-1].url, servers.secret)), made[-1]
+
+    yield make
+    for network in made:
+        network.close()
+
+
+def test_a_warehouse_that_is_away_is_waited_for(
+    client: bigquery.Client, through: Callable[..., tuple[LoadSink, Network]], table: Table, batch: str
+) -> None:
+    sink, network = through("refuse", "refuse", "refuse")
+    sink.ensure(table)
+    sink.write(table, frame(table), batch)
+    assert network.treated[:4] == ["refuse"] * 3 + ["pass"]
+    assert [row["id"] for row in stored(client, table)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("lost", range(3))
+def test_an_answer_that_is_lost_writes_nothing_twice(
+    client: bigquery.Client,
+    sink: LoadSink,
+    through: Callable[..., tuple[LoadSink, Network]],
+    table: Table,
+    batch: str,
+    lost: int,
+) -> None:
+    sink.ensure(table)
+    faulty, network = through(*["lose"] * (lost + 1))
+    faulty.write(table, frame(table), batch)
+    assert network.treated[: lost + 2] == ["lose"] * (lost + 1) + ["pass"]
+    assert [row["id"] for row in stored(client, table)] == ["a", "b"]
