@@ -139,6 +139,24 @@ def test_a_second_writer_of_the_journal_stops_it_and_nothing_is_lost(parts: Part
     assert later.sink.written["raw"] == [("00", 6)]
 
 
+def test_a_slow_sink_slows_down_who_stages(
+    tmp_path: Path, keys: KeyRing, app_event: Contract, policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dataflow.pull.commit.MOST_WAITING", 1)
+    parts = Parts(tmp_path, keys, tables(app_event, policy))
+    parts.sink.open.clear()
+    parts.committer.start()
+    batches = [parts.staged(number, str(number)) for number in range(1, 5)]
+    putter = threading.Thread(target=lambda: [parts.committer.put(batch) for batch in batches])
+    putter.start()
+    putter.join(0.7)
+    assert putter.is_alive()
+    parts.sink.open.set()
+    putter.join(10)
+    parts.committer.finish()
+    assert parts.acknowledged == ["1", "2", "3", "4"]
+
+
 class _Keys:
     """The same keys, for a second set of parts."""
 
