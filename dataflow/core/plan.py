@@ -14,7 +14,6 @@ from dataflow.core.arrays import changed, decoded_type
 from dataflow.core.validate import RECEIVED
 from dataflow.keys import TokenKey, epoch_expression
 from dataflow.methods import Context
-from dataflow.methods.derive import City, Country
 from dataflow.methods.token import Token
 from dataflow.policy import Policy
 from dataflow.schemas import Column, anonymized_table, raw_table
@@ -94,10 +93,6 @@ class Plan:
         values = {leaf.path: pl.col(leaf.path) for leaf in leaves}
         fields = [_packed(column, values) for column in table.columns[7:]]
         return [*self._own(pl.col(self.contract.event_time), pl.col(RECEIVED)), *fields]
-
-    def needs_country(self) -> bool:
-        """Whether a column is derived from where an IP address is."""
-        return any(isinstance(derived.method, City | Country) for derived in self.policy.stream(self.contract).derive)
 
     def _subject(self, key: TokenKey) -> pl.Expr | None:
         """The token of the person that an event is about, null where the event does not say."""
