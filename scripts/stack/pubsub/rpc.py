@@ -5,6 +5,7 @@ as it is. A `Refusal` becomes the call's status; any other exception is a bug, i
 """
 
 import logging
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -42,8 +43,9 @@ def unary(kind: Any, function: Unary) -> Any:
             return await function(request, context)
         except Refusal as refusal:
             await refuse(context, refusal)
-        except Exception:
-            log.exception("%s failed", function.__qualname__)
+        except Exception as error:  # noqa: BLE001  (answered below; its text may quote a message: only the type is told)
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("%s failed: %s\n%s", function.__qualname__, type(error).__name__, where)
             await refuse(context, Refusal(StatusCode.INTERNAL, "The server failed; its log on stderr says how."))
 
     raw = kind.pb() if hasattr(kind, "pb") else kind
