@@ -8,9 +8,11 @@ Shape: https://cloud.google.com/bigquery/docs/reference/rest/v2/datasets#Access
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from iam.positions import Place
 
 Json = dict[str, Any]
 
@@ -37,9 +39,11 @@ class Entry:
     count.
 
     given: the JSON object as it was read; keys that are not known here stay in it and count in the comparison.
+    place: where it stands, for an entry of a file; does not count in the comparison.
     """
 
     given: Json
+    place: Place | None = field(default=None, repr=False)
 
     @property
     def kind(self) -> str:

@@ -5,10 +5,11 @@ members for local use only. Names compare case-insensitively, as Google's do.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from dataflow.errors import NorenError
+from iam.positions import Place
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Group:
     purpose, owner: what it is for, and the person who answers for it.
     parents: groups that it is a member of.
     members: people (or groups) in it, for local use; empty where Cloud Identity knows them.
+    place: where it stands in groups.json.
     """
 
     email: str
@@ -28,6 +30,7 @@ class Group:
     owner: str
     parents: frozenset[str] = frozenset()
     members: frozenset[str] = frozenset()
+    place: Place | None = field(default=None, compare=False, repr=False)
 
 
 class Groups:
