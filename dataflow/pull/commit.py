@@ -14,7 +14,7 @@ from dataflow.journal.journal import concatenate
 from dataflow.pull.fit import columns, fit
 from dataflow.pull.stage import Staged
 from dataflow.schemas import Table
-from dataflow.sinks.load import LoadSink
+from dataflow.sinks.base import Sink
 
 MOST_GROUP_ROWS = 200_000
 """Raw rows after which a group is closed: bounds memory and the size of one load job."""
@@ -32,7 +32,7 @@ class Committer:
     """
 
     def __init__(
-        self, journal: Journal, sink: LoadSink, tables: dict[str, Table], acknowledge: Callable[[list[str]], None]
+        self, journal: Journal, sink: Sink, tables: dict[str, Table], acknowledge: Callable[[list[str]], None]
     ) -> None:
         self._journal = journal
         self._sink = sink
@@ -50,7 +50,7 @@ class Committer:
         """Commit what an earlier process staged and did not commit."""
         for group in self._journal.uncommitted_groups():
             entries = [self._journal.read(number) for number in range(group.first, group.last + 1)]
-            self._commit(group, entries, self._tables)
+            self._commit(group, entries, self._tables, begun=True)
         left = [(number, self._journal.read(number)) for number in self._journal.ungrouped()]
         for _, alike in itertools.groupby(left, lambda item: columns(item[1])):
             run = list(alike)
@@ -132,11 +132,14 @@ class Committer:
             self._commit(group, [entry for _, entry in entries], batch[0].tables)
         self._acknowledge([ack_id for staged in batch for ack_id in staged.ack_ids])
 
-    def _commit(self, group: Group, entries: list[Entry], tables: dict[str, Table]) -> None:
+    def _commit(self, group: Group, entries: list[Entry], tables: dict[str, Table], *, begun: bool = False) -> None:
+        """begun: an earlier process may have begun to write this group."""
         writes = concatenate(entries)
-        list(self._pool.map(lambda role: self._write(tables[role], writes[role], group.id), writes))
+        list(self._pool.map(lambda role: self._write(tables[role], writes[role], group.id, begun), writes))
         self._journal.commit(group)
         self.committed = group.last + 1
 
-    def _write(self, table: Table, rows: pl.DataFrame, batch_id: str) -> None:
+    def _write(self, table: Table, rows: pl.DataFrame, batch_id: str, begun: bool) -> None:
+        if begun and self._sink.recover(table, batch_id):
+            return
         self._sink.write(table, fit(rows, table), batch_id)

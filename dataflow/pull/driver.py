@@ -22,7 +22,7 @@ from dataflow.pull.commit import Committer
 from dataflow.pull.prefetch import Prefetcher
 from dataflow.pull.stage import Staged, Stager
 from dataflow.schemas import tables
-from dataflow.sinks.load import LoadSink
+from dataflow.sinks.base import Sink
 from dataflow.sources.message import Message
 from dataflow.sources.pubsub import PubSubSubscription
 
@@ -73,7 +73,7 @@ class Progress:
 class PullPipeline:
     """One stream's pipeline in this process.
 
-    sink: writes to the stream's tables, which exist (`LoadSink.ensure`).
+    sink: writes to the stream's tables, which exist (`Sink.ensure`).
     state: the directory of its journal, locked while it runs.
     watcher: gives anonymizers of newer bundles, which are taken between two batches.
     Raises NorenError when another live process holds the lock.
@@ -83,7 +83,7 @@ class PullPipeline:
         self,
         anonymizer: Anonymizer,
         subscription: PubSubSubscription,
-        sink: LoadSink,
+        sink: Sink,
         keys: KeyRing,
         state: Path,
         shard: str,

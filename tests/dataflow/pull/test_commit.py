@@ -26,9 +26,17 @@ class Sink:
 
     def __init__(self) -> None:
         self.written: dict[str, list[tuple[str, int]]] = {}
+        self.recovered: set[tuple[str, str]] = set()
         self.open = threading.Event()
         self.open.set()
         self.refusal: Exception | None = None
+
+    def ensure(self, table: Table) -> None: ...
+
+    def close(self) -> None: ...
+
+    def recover(self, table: Table, batch_id: str) -> bool:
+        return (table.dataset.partition("__")[0], batch_id[-2:]) in self.recovered
 
     def write(self, table: Table, rows: pl.DataFrame, batch_id: str) -> None:
         self.open.wait(10)
@@ -45,7 +53,7 @@ class Parts:
         self.sink = Sink()
         self.acknowledged: list[str] = []
         self.journal = self.opened()
-        self.committer = Committer(self.journal, self.sink, tables, self.acknowledged.extend)  # type: ignore[arg-type]
+        self.committer = Committer(self.journal, self.sink, tables, self.acknowledged.extend)
 
     def opened(self) -> Journal:
         return Journal(LocalObjects(self.directory), self.sealer, "shard")
@@ -118,6 +126,18 @@ def test_what_an_earlier_process_grouped_is_written_under_that_id_and_the_rest_u
     assert later.sink.written["raw"] == [("00", 3), ("01", 7)]
     assert (later.acknowledged, later.committer.committed) == ([], 4)
     assert (parts.opened().uncommitted_groups(), list(parts.opened().ungrouped())) == ([], [])
+
+
+def test_what_a_table_has_of_a_group_is_not_written_again(parts: Parts) -> None:
+    earlier = parts.opened()
+    for rows in (1, 2):
+        earlier.stage(parts.entry(rows))
+    earlier.group(0, 0)
+    later = Parts(parts.directory, _Keys(parts), parts.tables)  # type: ignore[arg-type]
+    later.sink.recovered = {("raw", "00"), ("anonymized", "01")}
+    later.committer.recover()
+    assert later.sink.written == {"raw": [("01", 2)], "anonymized": [("00", 1), ("01", 2)]}
+    assert parts.opened().uncommitted_groups() == []
 
 
 def test_a_second_writer_of_the_journal_stops_it_and_nothing_is_lost(parts: Parts) -> None:

@@ -1,0 +1,1 @@
+"""Where staged entries go beside the tables: the topic of anonymized rows, the archive."""
