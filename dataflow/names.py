@@ -6,6 +6,9 @@ DEAD_LETTERS = ("dead_letter", "events")
 UNKNOWN_FIELDS = ("operations", "unknown_fields")
 """(dataset, table) of the names and types, never the values, of fields that no contract declares."""
 
+LEDGER = ("operations", "ledger")
+"""(dataset, table) of the copy of the ledgers."""
+
 
 def raw(domain: str) -> str:
     """The dataset of events as they came: restricted, short-lived."""

@@ -1,7 +1,14 @@
 """Tables as contract and policy make them; nobody writes a schema twice."""
 
 from dataflow.schemas.columns import Column, ColumnType, Table
-from dataflow.schemas.tables import anonymized_table, dead_letter_table, raw_table, tables, unknown_field_table
+from dataflow.schemas.tables import (
+    anonymized_table,
+    dead_letter_table,
+    ledger_table,
+    raw_table,
+    tables,
+    unknown_field_table,
+)
 
 __all__ = [
     "Column",
@@ -9,6 +16,7 @@ __all__ = [
     "Table",
     "anonymized_table",
     "dead_letter_table",
+    "ledger_table",
     "raw_table",
     "tables",
     "unknown_field_table",

@@ -168,6 +168,22 @@ def unknown_field_table() -> Table:
     return Table(dataset, name, columns, "receive_time", "Fields that events carry and no contract declares.")
 
 
+def ledger_table() -> Table:
+    """`operations.ledger`: the copy of every ledger's lines."""
+    dataset, name = names.LEDGER
+    columns = (
+        _own("ledger", ColumnType.STRING, "Name and identity of the ledger."),
+        _own("number", ColumnType.INT64, "Number of the line; counts from 0 in each ledger."),
+        _own("time", ColumnType.TIMESTAMP, "When the line was appended, by the clock of who did."),
+        _own("kind", ColumnType.STRING, "What was done, such as dead_letters.opened."),
+        _own("who", ColumnType.STRING, "Who did it: a person or a service identity."),
+        _own("details", ColumnType.STRING, "The rest as JSON text; no raw personal value."),
+        _own("digest", ColumnType.STRING, "SHA-256 of the line as it is stored; the next line holds it too."),
+        _own("batch_id", ColumnType.STRING, "Run of lines that wrote the row."),
+    )
+    return Table(dataset, name, columns, "time", "Copy of the ledgers: who did what.")
+
+
 def tables(contract: Contract, policy: Policy) -> dict[str, Table]:
     """Every table that the pipeline of one stream writes, by role: raw, anonymized, dead, unknown."""
     return {
