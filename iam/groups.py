@@ -4,6 +4,7 @@ In the cloud the groups are Cloud Identity's; `groups.json` says what each is fo
 members for local use only. Names compare case-insensitively, as Google's do.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -90,6 +91,24 @@ class Groups:
                 found.add(group)
                 waiting.extend(self._direct.get(group, ()))
         return frozenset(found)
+
+    def path(self, member: str, group: str) -> tuple[str, ...]:
+        """The shortest way from a member to a group, both included; empty when the member is not in it."""
+        start, goal = member.lower(), group.lower()
+        came: dict[str, str] = {start: ""}
+        waiting = deque([start])
+        while waiting:
+            here = waiting.popleft()
+            if here == goal:
+                way = [here]
+                while came[way[-1]]:
+                    way.append(came[way[-1]])
+                return tuple(reversed(way))
+            for parent in sorted(self._direct.get(here, ())):
+                if parent not in came:
+                    came[parent] = here
+                    waiting.append(parent)
+        return ()
 
     def people(self, group: str) -> frozenset[str]:
         """Every member of a group that is no group itself, directly or through other groups."""

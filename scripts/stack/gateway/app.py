@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dataflow.errors import NorenError
-from iam.engine import Right
+from iam.engine.denials import no_project
 from scripts.stack.gateway import datasets, errors, jobs, tables
 from scripts.stack.gateway.core import Answer, Call, Core
 from scripts.stack.gateway.uploads import Uploads
@@ -138,7 +138,7 @@ def endpoint(core: Core, tokens: Tokens, method: Method) -> Endpoint:
 
 def run(core: Core, method: Method, call: Call) -> Response:
     if call.names.get("project", core.project) != core.project:
-        raise errors.no_project(call.names["project"], Right.RUN_JOBS)
+        raise errors.refused(no_project(call.names["project"], "bigquery.jobs.create"))
     return reply(method(core, call))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from iam.engine import Right
+from iam.engine import Action
 from iam.references import DATASET
 from scripts.stack.gateway import errors
 from scripts.stack.gateway.core import Answer, Call, Core, dataset_path, mapping
@@ -23,19 +23,19 @@ def listing(core: Core, call: Call) -> Answer:
     found = [
         item
         for item in content.get("datasets", [])
-        if core.guard.may(call.caller, Right.METADATA, item["datasetReference"]["datasetId"])
+        if core.guard.may(call.caller, Action.METADATA, item["datasetReference"]["datasetId"])
     ]
     return Answer(200, {"kind": "bigquery#datasetList", "datasets": found})
 
 
 def get(core: Core, call: Call) -> httpx.Response:
-    core.guard.need_dataset(call.caller, Right.METADATA, call.dataset)
+    core.guard.need_dataset(call.caller, Action.METADATA, call.dataset)
     return core.upstream.send("GET", dataset_path(core.project, call.dataset), call.caller)
 
 
 def insert(core: Core, call: Call) -> httpx.Response:
     """Who creates a dataset owns it, unless the request says who has access."""
-    core.guard.need_project(call.caller, Right.CREATE_DATASETS)
+    core.guard.need_project(call.caller, Action.CREATE_DATASETS)
     body = _body(call)
     dataset = str(mapping(body.get("datasetReference")).get("datasetId", ""))
     if not DATASET.fullmatch(dataset):
@@ -55,13 +55,13 @@ def update(core: Core, call: Call) -> httpx.Response:
 
 
 def delete(core: Core, call: Call) -> httpx.Response:
-    core.guard.need_dataset(call.caller, Right.OWN, call.dataset)
+    core.guard.need_dataset(call.caller, Action.OWN, call.dataset)
     where = dataset_path(core.project, call.dataset)
     return core.changed(core.upstream.send("DELETE", where, call.caller, params=call.only("deleteContents")))
 
 
 def _change(core: Core, call: Call, method: str) -> httpx.Response:
-    core.guard.need_dataset(call.caller, Right.OWN, call.dataset)
+    core.guard.need_dataset(call.caller, Action.OWN, call.dataset)
     body = {**_body(call), "datasetReference": {"projectId": core.project, "datasetId": call.dataset}}
     if method == "PUT" and not body.get("access"):
         raise errors.invalid("An update without access would give the project's default roles: state it.")

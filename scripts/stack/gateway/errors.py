@@ -5,17 +5,8 @@ Body: https://cloud.google.com/bigquery/docs/error-messages
 
 from typing import Any
 
-from iam.engine import Right, TableName
-
-PERMISSIONS = {
-    Right.METADATA: "bigquery.tables.get",
-    Right.READ: "bigquery.tables.getData",
-    Right.WRITE: "bigquery.tables.updateData",
-    Right.OWN: "bigquery.datasets.update",
-    Right.RUN_JOBS: "bigquery.jobs.create",
-    Right.CREATE_DATASETS: "bigquery.datasets.create",
-}
-"""right -> the IAM permission that a message names"""
+from iam.engine import Decision
+from iam.engine.denials import DENIED
 
 
 class RefusedError(Exception):
@@ -30,8 +21,18 @@ class RefusedError(Exception):
         return {"error": {"code": self.code, "message": self.message, "errors": [error], "status": self.status}}
 
 
+def refused(denial: str) -> RefusedError:
+    """In the words of iam.engine.denials."""
+    return RefusedError(403, "accessDenied", "PERMISSION_DENIED", denial)
+
+
 def denied(message: str) -> RefusedError:
-    return RefusedError(403, "accessDenied", "PERMISSION_DENIED", f"Access Denied: {message}")
+    return refused(f"{DENIED}{message}")
+
+
+def of(decision: Decision) -> RefusedError:
+    """The refusal that the engine decided."""
+    return refused(decision.denial)
 
 
 def unauthenticated() -> RefusedError:
@@ -48,24 +49,6 @@ def invalid(message: str, reason: str = "invalid") -> RefusedError:
 
 def not_found(what: str) -> RefusedError:
     return RefusedError(404, "notFound", "NOT_FOUND", f"Not found: {what}")
-
-
-def no_query(table: TableName) -> RefusedError:
-    return denied(f"Table {table}: User does not have permission to query table {table}, or perhaps it does not exist.")
-
-
-def no_table(table: TableName, right: Right) -> RefusedError:
-    return denied(f"Table {table}: Permission {PERMISSIONS[right]} denied on table {table} (or it may not exist).")
-
-
-def no_dataset(project: str, dataset: str, right: Right) -> RefusedError:
-    permission = "bigquery.datasets.get" if right is Right.METADATA else PERMISSIONS[right]
-    name = f"{project}:{dataset}"
-    return denied(f"Dataset {name}: Permission {permission} denied on dataset {name} (or it may not exist).")
-
-
-def no_project(project: str, right: Right) -> RefusedError:
-    return denied(f"Project {project}: User does not have {PERMISSIONS[right]} permission in project {project}.")
 
 
 def no_job(project: str, job: str) -> RefusedError:

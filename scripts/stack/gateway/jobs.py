@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from iam.engine import Right, TableName
+from iam.engine import Action, TableName
 from scripts.stack.gateway import errors, resources
 from scripts.stack.gateway.core import Answer, Call, Core, mapping
 from scripts.stack.gateway.owners import CHILD, JOB_ID
@@ -33,7 +33,7 @@ def job(core: Core, call: Call, given: Any) -> Json:
 
 def query(core: Core, call: Call) -> httpx.Response:
     """jobs.query: a query and its first rows in one request."""
-    core.guard.need_project(call.caller, Right.RUN_JOBS)
+    core.guard.need_project(call.caller, Action.RUN_JOBS)
     refuse_sessions(call.body)
     ignored = ("kind", "createSession", "connectionProperties", "preserveNulls", "writeIncrementalResults", "maxSlots")
     body = resources.only(call.body, resources.REQUEST_KEYS, "A query request", ignored)

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from iam.engine import Right, TableName
+from iam.engine import Action, DatasetName, TableName
+from iam.engine.denials import no_dataset
 from iam.references import UnreadableSQLError, is_metadata
 from scripts.stack.gateway import errors, resources
 from scripts.stack.gateway.guard import Guard
@@ -26,7 +27,7 @@ class Queries:
 
     def configuration(self, given: Any) -> Json:
         """A checked job configuration, rebuilt from what is understood. Raises RefusedError."""
-        self.guard.need_project(self.caller, Right.RUN_JOBS)
+        self.guard.need_project(self.caller, Action.RUN_JOBS)
         kinds = ("query", "load", "copy")
         said = resources.only(given, (*kinds, *resources.JOB_KEYS), "A job configuration", ("jobType",))
         present = [kind for kind in kinds if kind in said]
@@ -65,14 +66,14 @@ class Queries:
             raise errors.denied(str(error)) from None
         # Before reads: INSERT into a table of somebody else is a matter of writing.
         for table in sorted(wanted.writes):
-            self.guard.need_table(self.caller, Right.WRITE, table)
+            self.guard.need_table(self.caller, Action.WRITE, table)
         for project, dataset in sorted(wanted.creates | wanted.drops):
             if project != self.project:
-                raise errors.no_dataset(project, dataset, Right.OWN)
+                raise errors.refused(no_dataset(DatasetName(project, dataset), Action.OWN))
         for _, dataset in sorted(wanted.drops):
-            self.guard.need_dataset(self.caller, Right.OWN, dataset)
+            self.guard.need_dataset(self.caller, Action.OWN, dataset)
         if wanted.creates:
-            self.guard.need_project(self.caller, Right.CREATE_DATASETS)
+            self.guard.need_project(self.caller, Action.CREATE_DATASETS)
         self.guard.need_read(self.caller, wanted.reads)
         self.default(default)
         if wanted.statements == 1 and not wanted.creates and not wanted.drops and not wanted.scripted:
@@ -84,10 +85,8 @@ class Queries:
         the engine completes to nothing that is closed. BigQuery itself asks for no right on it."""
         if dataset is None or dataset[0] != self.project:
             return
-        if self.guard.catalogue.access(*dataset) is not None and not self.guard.may(
-            self.caller, Right.READ, dataset[1]
-        ):
-            raise errors.no_dataset(*dataset, Right.READ)
+        if self.guard.catalogue.dataset(DatasetName(*dataset)) is not None:
+            self.guard.need_dataset(self.caller, Action.QUERY, dataset[1])
 
     def second_opinion(self, query: Json, wanted: Demands) -> None:
         """The emulator's own list of touched tables holds nothing that was not seen here, or the caller may read it
@@ -101,7 +100,7 @@ class Queries:
 
     def destination(self, reference: Any) -> None:
         table = resources.table_name(reference, self.project, resources.DESTINATION_ID)
-        self.guard.need_table(self.caller, Right.WRITE, table)
+        self.guard.need_table(self.caller, Action.WRITE, table)
 
     def load(self, given: Any) -> Json:
         if isinstance(given, dict) and (given.get("sourceUris") or given.get("sourceUri")):

@@ -4,7 +4,8 @@ from typing import Any
 
 import httpx
 
-from iam.engine import Right, TableName
+from iam.engine import Action, TableName
+from iam.engine.denials import no_table
 from iam.references import UnreadableSQLError, parse, tables, view_sources
 from scripts.stack.gateway import errors, resources
 from scripts.stack.gateway.core import Call, Core, dataset_path, mapping, table_path
@@ -14,13 +15,13 @@ PAGE = ("maxResults", "pageToken")
 
 
 def listing(core: Core, call: Call) -> httpx.Response:
-    core.guard.need_dataset(call.caller, Right.METADATA, call.dataset)
+    core.guard.need_dataset(call.caller, Action.METADATA, call.dataset)
     where = f"{dataset_path(core.project, call.dataset)}/tables"
     return core.upstream.send("GET", where, call.caller, params=call.only(*PAGE))
 
 
 def get(core: Core, call: Call) -> httpx.Response:
-    _need(core, call, Right.METADATA)
+    _need(core, call, Action.METADATA)
     return core.upstream.send("GET", table_path(call.table), call.caller, params=call.only("selectedFields", "view"))
 
 
@@ -28,7 +29,7 @@ def insert(core: Core, call: Call) -> httpx.Response:
     body = call.body
     reference = mapping(mapping(body).get("tableReference"))
     name = TableName(core.project, call.dataset, str(reference.get("tableId", "")))
-    core.guard.need_table(call.caller, Right.WRITE, name)
+    core.guard.need_table(call.caller, Action.WRITE, name)
     checked = resources.table_resource(body, name)
     resources.table_name(checked["tableReference"], core.project)
     if "materializedView" in checked:
@@ -48,37 +49,36 @@ def update(core: Core, call: Call) -> httpx.Response:
 
 
 def delete(core: Core, call: Call) -> httpx.Response:
-    core.guard.need_table(call.caller, Right.WRITE, call.table)
+    core.guard.need_table(call.caller, Action.WRITE, call.table)
     return core.changed(core.upstream.send("DELETE", table_path(call.table), call.caller))
 
 
 def rows(core: Core, call: Call) -> httpx.Response:
     """tabledata.list: of tables alone, and only where no row access policy would be passed by."""
-    _need(core, call, Right.READ)
+    _need(core, call, Action.METADATA)
     if call.dataset != RESULTS:
         resource = core.guard.catalogue.table(call.table)
         if resource is not None and resource.get("type") != "TABLE":
             raise errors.invalid(f"Cannot list a table of type {resource.get('type')}.")
-        if _policies(core, call):
-            raise errors.no_table(call.table, Right.READ)
+        core.guard.need_read(call.caller, {call.table}, Action.LIST_ROWS)
     known = (*PAGE, "startIndex", "selectedFields", "formatOptions.useInt64Timestamp")
     return core.upstream.send("GET", f"{table_path(call.table)}/data", call.caller, params=call.only(*known))
 
 
 def insert_rows(core: Core, call: Call) -> httpx.Response:
-    core.guard.need_table(call.caller, Right.WRITE, call.table)
+    core.guard.need_table(call.caller, Action.WRITE, call.table)
     known = ("kind", "rows", "skipInvalidRows", "ignoreUnknownValues", "traceId")
     body = resources.only(call.body, known, "An insertAll request")
     return core.upstream.send("POST", f"{table_path(call.table)}/insertAll", call.caller, body=body)
 
 
 def policies(core: Core, call: Call) -> httpx.Response:
-    core.guard.need_table(call.caller, Right.OWN, call.table)
+    core.guard.need_table(call.caller, Action.OWN, call.table)
     return core.upstream.send("GET", f"{table_path(call.table)}/rowAccessPolicies", call.caller)
 
 
 def insert_policy(core: Core, call: Call) -> httpx.Response:
-    core.guard.need_table(call.caller, Right.OWN, call.table)
+    core.guard.need_table(call.caller, Action.OWN, call.table)
     known = ("rowAccessPolicyReference", "filterPredicate", "grantees")
     body = resources.only(call.body, known, "A row access policy")
     try:
@@ -90,24 +90,16 @@ def insert_policy(core: Core, call: Call) -> httpx.Response:
     return core.upstream.send("POST", f"{table_path(call.table)}/rowAccessPolicies", call.caller, body=body)
 
 
-def _policies(core: Core, call: Call) -> bool:
-    response = core.upstream.send("GET", f"{table_path(call.table)}/rowAccessPolicies", call.caller)
-    if response.status_code == 404:
-        return False
-    response.raise_for_status()
-    return bool(response.json().get("rowAccessPolicies"))
-
-
-def _need(core: Core, call: Call, right: Right) -> None:
+def _need(core: Core, call: Call, action: Action) -> None:
     """The right on the table of the path; an anonymous result belongs to whose job it is."""
     if call.dataset != RESULTS:
-        core.guard.need_table(call.caller, right, call.table)
+        core.guard.need_table(call.caller, action, call.table)
     elif not core.owners.owns(call.caller, call.table.table):
-        raise errors.no_table(call.table, right)
+        raise errors.refused(no_table(call.table, action))
 
 
 def _change(core: Core, call: Call, method: str) -> httpx.Response:
-    core.guard.need_table(call.caller, Right.WRITE, call.table)
+    core.guard.need_table(call.caller, Action.WRITE, call.table)
     body = resources.table_resource(call.body, call.table)
     for key in ("view", "materializedView"):
         if key in body:
