@@ -4,11 +4,11 @@ decision = decide(world, "ana@example.com", Action.QUERY, TableName("p", "marts_
 """
 
 from iam.engine.decide import MAX_HOPS, Access, Decision, RowFilter, decide
+from iam.engine.from_files import from_files
 from iam.engine.holders import Reason
 from iam.engine.names import DatasetName, TableName
 from iam.engine.rights import Action, Right
-from iam.engine.world import Certainty, Dataset, Grant, Kind, PolicyTag, RowPolicy, Table, World, world
-from iam.places import Place
+from iam.engine.world import Certainty, Dataset, Kind, PolicyTag, RowPolicy, Table, World, world
 
 __all__ = [
     "MAX_HOPS",
@@ -18,9 +18,7 @@ __all__ = [
     "Dataset",
     "DatasetName",
     "Decision",
-    "Grant",
     "Kind",
-    "Place",
     "PolicyTag",
     "Reason",
     "Right",
@@ -30,5 +28,6 @@ __all__ = [
     "TableName",
     "World",
     "decide",
+    "from_files",
     "world",
 ]

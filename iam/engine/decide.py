@@ -22,7 +22,8 @@ from iam.engine.rights import (
     Action,
     Right,
 )
-from iam.engine.world import Certainty, Grant, Kind, PolicyTag, Table, World
+from iam.engine.world import Certainty, Kind, PolicyTag, Table, World
+from iam.entries import Entry
 
 MAX_HOPS = 16
 """BigQuery allows 16 levels of views over views: https://cloud.google.com/bigquery/quotas#view_limits"""
@@ -43,11 +44,12 @@ class RowFilter:
 class Decision:
     """The answer.
 
-    allowed: whether it is done. denial: else BigQuery's message. reasons: the links that hold, in order; of a denial
-    those before the missing one. missing: the first link that is missing, one sentence. chain: the objects from the one
-    asked for to the one where it ended. filters, masked: what the caller does not see of what is allowed: rows, and
-    columns (`p.d.t.c`) that come masked. certainty: whether more than the files of iam/ was known. doubts: what could
-    not be judged, one sentence each.
+    allowed: whether it is done. denial: else BigQuery's message.
+    reasons: the links that hold, in order; of a denial those before the missing one.
+    missing: the first link that is missing, one sentence. chain: the objects from the one asked for to where it ended.
+    filters, masked: what the caller does not see of what is allowed: rows, and columns (`p.d.t.c`) that come masked.
+    read: every table and view on the way.
+    certainty: whether more than the files of iam/ was known. doubts: what could not be judged, one sentence each.
     """
 
     allowed: bool
@@ -57,6 +59,7 @@ class Decision:
     chain: tuple[TableName, ...] = ()
     filters: tuple[RowFilter, ...] = ()
     masked: tuple[str, ...] = ()
+    read: frozenset[TableName] = frozenset()
     certainty: Certainty = Certainty.AS_FAR_AS_IAM_TELLS
     doubts: tuple[str, ...] = ()
 
@@ -79,6 +82,7 @@ class _Trail(Trail):
 
     filters: dict[TableName, RowFilter] = field(default_factory=dict)
     masked: set[str] = field(default_factory=set)
+    read: set[TableName] = field(default_factory=set)
     seen: set[object] = field(default_factory=set)
 
 
@@ -136,7 +140,7 @@ class Access:
         held = self.holders.held(
             self.holders.caller(caller), self.holders.inherited(project), f"projects/{project}", "project", _Trail()
         )
-        return frozenset(right for grant in held for right in RIGHTS.get(grant.entry.role, ()))
+        return frozenset(right for grant in held for right in RIGHTS.get(grant.role, ()))
 
     def _answer(self, trail: _Trail, decision: Decision) -> Decision:
         known = trail.projects | {self.world.project} <= self.world.imported and not trail.doubts
@@ -145,6 +149,7 @@ class Access:
             reasons=tuple(dict.fromkeys(trail.reasons)),
             filters=tuple(trail.filters.values()),
             masked=tuple(sorted(trail.masked)),
+            read=frozenset(trail.read),
             certainty=Certainty.PROVED if known else Certainty.AS_FAR_AS_IAM_TELLS,
             doubts=tuple(sorted(trail.doubts)),
         )
@@ -154,7 +159,7 @@ class Access:
     def _project(self, who: Caller, right: Right, project: str, trail: _Trail) -> None:
         trail.projects.add(project)
         for grant in self.holders.held(who, self.holders.inherited(project), f"projects/{project}", "project", trail):
-            if right in RIGHTS.get(grant.entry.role, ()):
+            if right in RIGHTS.get(grant.role, ()):
                 self.holders.because(who, grant, f"the project {project}", trail)
                 return
         permission = {
@@ -230,6 +235,7 @@ class Access:
             trail.reasons.append(Reason(f"{name.short} reads {source.short}", table.place))
             self._read(who, action, source, table.touches.get(source), reader, path, trail)
         trail.seen.add(key)
+        trail.read.add(name)
 
     # --- the rules
 
@@ -245,7 +251,7 @@ class Access:
             return
         if via is not None and (grant := self.authorization(via, table)) is not None:
             kind = "routines" if via.kind is Kind.ROUTINE else "views"
-            whole = grant.entry.kind == "dataset"
+            whole = grant.kind == "dataset"
             authorized = f"the {kind} of {via.name.dataset}" if whole else via.name.short
             trail.reasons.append(Reason(f"{name.dataset} authorizes {authorized}", grant.place))
             return
@@ -261,7 +267,7 @@ class Access:
         direct = via is None and action is not Action.QUERY
         raise _DeniedError(denials.no_table(name, action) if direct else denials.no_query(name), missing, path)
 
-    def authorization(self, via: Table, source: Table) -> Grant | None:
+    def authorization(self, via: Table, source: Table) -> Entry | None:
         """The entry of the source's dataset that lets the view or routine read it.
 
         A routine that is called is no data: authorizations are for what it reads.
@@ -273,7 +279,7 @@ class Access:
         by_name = dataset.authorized_routines if routine else dataset.authorized_tables
         whole = dataset.authorized_datasets.get((via.name.home, "ROUTINES" if routine else "VIEWS"))
         for grant in (by_name.get(via.name), whole):
-            if grant is not None and self.holders.in_force(grant.entry, dataset.name.resource, "Dataset", _Trail()):
+            if grant is not None and self.holders.in_force(grant, dataset.name.resource, "Dataset", _Trail()):
                 return grant
         return None
 
@@ -300,7 +306,7 @@ class Access:
         for column, name in table.tags.items():
             if wanted is not None and column.lower() not in wanted:
                 continue
-            tag = self.world.tags.get(name, PolicyTag(name, name))
+            tag = self.holders.tag(name)
             if (grant := self._tag_reader(who, tag, tag.readers, FINE_GRAINED_READER, trail)) is not None:
                 self.holders.because(who, grant, f"the policy tag {tag.title}", trail)
             elif (grant := self._tag_reader(who, tag, tag.masked, MASKED_READER, trail)) is not None:
@@ -313,10 +319,10 @@ class Access:
             raise _DeniedError(denials.no_columns(title, table.name, names), missing, path)
 
     def _tag_reader(
-        self, who: Caller, tag: PolicyTag, own: tuple[Grant, ...], role: str, trail: _Trail
-    ) -> Grant | None:
+        self, who: Caller, tag: PolicyTag, own: tuple[Entry, ...], role: str, trail: _Trail
+    ) -> Entry | None:
         """The grant on the tag, or on the tag's project, by which the caller has the role."""
         project = tag.name.split("/")[1] if tag.name.startswith("projects/") else self.world.project
-        inherited = (grant for grant in self.holders.inherited(project) if grant.entry.role == role)
-        mine = (grant for grant in own if grant.entry.role == role)
+        inherited = (grant for grant in self.holders.inherited(project) if grant.role == role)
+        mine = (grant for grant in own if grant.role == role)
         return next(self.holders.held(who, (*mine, *inherited), tag.name, "PolicyTag", trail), None)

@@ -8,9 +8,9 @@ from itertools import pairwise
 from iam.engine.conditions import Request, UnknownConditionError, holds
 from iam.engine.names import DatasetName, TableName
 from iam.engine.rights import PROJECT_RIGHTS, RIGHTS, SPECIAL_GROUPS, WITHOUT_DATA, Right
-from iam.engine.world import Dataset, Grant, RowPolicy, Table, World
+from iam.engine.world import Dataset, PolicyTag, RowPolicy, Table, World
 from iam.entries import Entry
-from iam.places import Place
+from iam.positions import Place
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,18 @@ class Holders:
             self._callers[email, joining] = Caller(email, groups)
         return self._callers[email, joining]
 
-    def rights(self, who: Caller, dataset: DatasetName, table: TableName | None, trail: Trail) -> dict[Right, Grant]:
+    def rights(self, who: Caller, dataset: DatasetName, table: TableName | None, trail: Trail) -> dict[Right, Entry]:
         """right -> the grant that gives it: on the table, the dataset, or the project."""
         trail.projects.add(dataset.project)
         known = self.world.datasets.get(dataset)
         if known is None:
             return {}
-        found: dict[Right, Grant] = {}
+        found: dict[Right, Entry] = {}
         where, kind = (table.resource, "Table") if table else (dataset.resource, "Dataset")
         inherited = self.inherited(dataset.project)
         own = (*known.roles, *(self.known(table).grants if table else ()), *inherited)
         for grant in self.held(who, own, where, kind, trail, known):
-            for right in RIGHTS.get(grant.entry.role, ()):
+            for right in RIGHTS.get(grant.role, ()):
                 if right not in PROJECT_RIGHTS:
                     found.setdefault(right, grant)
         return found
@@ -82,20 +82,19 @@ class Holders:
     def held(
         self,
         who: Caller,
-        grants: Iterable[Grant],
+        grants: Iterable[Entry],
         resource: str,
         kind: str,
         trail: Trail,
         dataset: Dataset | None = None,
-    ) -> Iterator[Grant]:
+    ) -> Iterator[Entry]:
         """The grants that give something to the caller, now."""
         for grant in grants:
-            entry = grant.entry
-            if not entry.role or not self._is(who, entry, dataset):
+            if not grant.role or not self._is(who, grant, dataset):
                 continue
-            if entry.role not in RIGHTS and not entry.role.startswith(WITHOUT_DATA):
-                trail.doubts.add(f"What the role {entry.role} allows is not known here ({grant.place}).")
-            if self.in_force(entry, resource, kind, trail, grant.place):
+            if grant.role not in RIGHTS and not grant.role.startswith(WITHOUT_DATA):
+                trail.doubts.add(f"What the role {grant.role} allows is not known here ({grant.place}).")
+            if self.in_force(grant, resource, kind, trail):
                 yield grant
 
     def _is(self, who: Caller, entry: Entry, dataset: Dataset | None) -> bool:
@@ -115,18 +114,20 @@ class Holders:
         basic = SPECIAL_GROUPS.get(subject)
         if basic is None or dataset is None:
             return False
-        inherited = (grant for grant in self.inherited(dataset.name.project) if grant.entry.role == basic)
+        inherited = (grant for grant in self.inherited(dataset.name.project) if grant.role == basic)
         project = f"projects/{dataset.name.project}"
         return any(True for _ in self.held(who, inherited, project, "project", Trail()))
 
-    def in_force(self, entry: Entry, resource: str, kind: str, trail: Trail, place: Place | None = None) -> bool:
+    def in_force(self, entry: Entry, resource: str, kind: str, trail: Trail) -> bool:
         if entry.condition is None:
             return True
         expression = str(entry.condition.get("expression", ""))
         try:
             return holds(expression, Request(self.at, resource, f"bigquery.googleapis.com/{kind}"))
         except UnknownConditionError as error:
-            trail.doubts.add(f"A condition cannot be judged here, and its grant gives nothing: {error} ({place}).")
+            trail.doubts.add(
+                f"A condition cannot be judged here, and its grant gives nothing: {error} ({entry.place})."
+            )
             return False
 
     def grantee(self, who: Caller, policy: RowPolicy) -> bool:
@@ -136,14 +137,28 @@ class Holders:
     def known(self, name: TableName) -> Table:
         return self.world.tables.get(name) or Table(name)
 
-    def inherited(self, project: str) -> tuple[Grant, ...]:
+    def tag(self, name: str) -> PolicyTag:
+        """The policy tag of a schema: by its resource name, else by its display name, the last part of that. Nobody
+        reads one that is not known."""
+        title = name.rsplit("/", 1)[-1]
+        return self.world.tags.get(name) or self.world.tags.get(title) or PolicyTag(name, title)
+
+    def inherited(self, project: str) -> tuple[Entry, ...]:
         return self.world.project_grants.get(project, ())
 
-    def because(self, who: Caller, grant: Grant, where: str, trail: Trail) -> None:
-        entry = grant.entry
-        if entry.kind == "groupByEmail" and entry.subject != who.email:
-            path = self.world.groups.path(who.email, entry.subject)
+    def because(self, who: Caller, grant: Entry, where: str, trail: Trail) -> None:
+        if grant.kind == "groupByEmail" and grant.subject != who.email:
+            path = self.world.groups.path(who.email, grant.subject)
             for member, group in pairwise(path):
-                trail.reasons.append(Reason(f"{member} is in {group}", self.world.memberships.get((member, group))))
+                trail.reasons.append(Reason(f"{member} is in {group}", self._membership(member, group)))
         role, _, subject = str(grant).partition(" ")
         trail.reasons.append(Reason(f"{subject} has {role} on {where}", grant.place))
+
+    def _membership(self, member: str, group: str) -> Place | None:
+        """Where it is written that a member is in a group."""
+        holder, held = self.world.groups.get(group), self.world.groups.get(member)
+        if holder is not None and holder.place is not None and member in holder.members:
+            return holder.place / "members"
+        if held is not None and held.place is not None and group in held.parents:
+            return held.place / "parents"
+        return None

@@ -12,21 +12,7 @@ from functools import cached_property
 from iam.engine.names import DatasetName, TableName
 from iam.entries import Entry
 from iam.groups import Groups
-from iam.places import Place
-
-UNKNOWN_PLACE = Place("an unknown place")
-
-
-@dataclass(frozen=True)
-class Grant:
-    """An access entry and where it is written. The same shape serves for project, folder, organization and table
-    grants."""
-
-    entry: Entry
-    place: Place = UNKNOWN_PLACE
-
-    def __str__(self) -> str:
-        return str(self.entry)
+from iam.positions import Place
 
 
 @dataclass(frozen=True)
@@ -34,41 +20,41 @@ class Dataset:
     """A dataset: its access list as BigQuery has it, members and authorized resources together."""
 
     name: DatasetName
-    grants: tuple[Grant, ...] = ()
+    grants: tuple[Entry, ...] = ()
 
     @cached_property
-    def roles(self) -> tuple[Grant, ...]:
+    def roles(self) -> tuple[Entry, ...]:
         """The grants that give a role to members."""
-        return tuple(grant for grant in self.grants if not grant.entry.authorizes)
+        return tuple(entry for entry in self.grants if not entry.authorizes)
 
     @cached_property
-    def authorized_tables(self) -> Mapping[TableName, Grant]:
+    def authorized_tables(self) -> Mapping[TableName, Entry]:
         """Views that may read the dataset."""
         return self._authorized("view", "tableId")
 
     @cached_property
-    def authorized_routines(self) -> Mapping[TableName, Grant]:
+    def authorized_routines(self) -> Mapping[TableName, Entry]:
         return self._authorized("routine", "routineId")
 
     @cached_property
-    def authorized_datasets(self) -> Mapping[tuple[DatasetName, str], Grant]:
+    def authorized_datasets(self) -> Mapping[tuple[DatasetName, str], Entry]:
         """(dataset, VIEWS or ROUTINES) of which all views or routines may read this one."""
-        found: dict[tuple[DatasetName, str], Grant] = {}
-        for grant in self.grants:
-            if grant.entry.kind == "dataset":
-                inner = grant.entry.subject.get("dataset") or {}
+        found: dict[tuple[DatasetName, str], Entry] = {}
+        for entry in self.grants:
+            if entry.kind == "dataset":
+                inner = entry.subject.get("dataset") or {}
                 name = DatasetName(inner.get("projectId", ""), inner.get("datasetId", ""))
-                for kind in grant.entry.subject.get("targetTypes") or ():
-                    found.setdefault((name, kind), grant)
+                for kind in entry.subject.get("targetTypes") or ():
+                    found.setdefault((name, kind), entry)
         return found
 
-    def _authorized(self, kind: str, key: str) -> Mapping[TableName, Grant]:
-        found: dict[TableName, Grant] = {}
-        for grant in self.grants:
-            if grant.entry.kind == kind:
-                subject = grant.entry.subject
+    def _authorized(self, kind: str, key: str) -> Mapping[TableName, Entry]:
+        found: dict[TableName, Entry] = {}
+        for entry in self.grants:
+            if entry.kind == kind:
+                subject = entry.subject
                 name = TableName(subject.get("projectId", ""), subject.get("datasetId", ""), subject.get(key, ""))
-                found.setdefault(name, grant)
+                found.setdefault(name, entry)
         return found
 
 
@@ -82,7 +68,7 @@ class RowPolicy:
     name: str
     filter: str
     grantees: frozenset[str]
-    place: Place = UNKNOWN_PLACE
+    place: Place | None = None
 
     @property
     def everything(self) -> bool:
@@ -101,9 +87,9 @@ class PolicyTag:
 
     name: str
     title: str
-    readers: tuple[Grant, ...] = ()
-    masked: tuple[Grant, ...] = ()
-    place: Place = UNKNOWN_PLACE
+    readers: tuple[Entry, ...] = ()
+    masked: tuple[Entry, ...] = ()
+    place: Place | None = None
 
 
 class Kind(Enum):
@@ -134,9 +120,9 @@ class Table:
     tags: Mapping[str, str] = field(default_factory=dict)
     touches: Mapping[TableName, frozenset[str]] = field(default_factory=dict)
     row_policies: tuple[RowPolicy, ...] = ()
-    grants: tuple[Grant, ...] = ()
+    grants: tuple[Entry, ...] = ()
     unreadable: str = ""
-    place: Place = UNKNOWN_PLACE
+    place: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +134,7 @@ class World:
     plain table without policies, as far as is known. tags: policy tags by name.
     project_grants: on the project of the name, and what it inherits from folders and the organization.
     imported: the projects whose IAM policy, with all it inherits, is in project_grants; of others an answer is not
-    proved. memberships: (member, group) -> where that is written.
+    proved.
     """
 
     project: str
@@ -156,9 +142,8 @@ class World:
     datasets: Mapping[DatasetName, Dataset]
     tables: Mapping[TableName, Table] = field(default_factory=dict)
     tags: Mapping[str, PolicyTag] = field(default_factory=dict)
-    project_grants: Mapping[str, tuple[Grant, ...]] = field(default_factory=dict)
+    project_grants: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
     imported: frozenset[str] = frozenset()
-    memberships: Mapping[tuple[str, str], Place] = field(default_factory=dict)
 
 
 def world(
@@ -178,11 +163,11 @@ def world(
         project,
         groups,
         {
-            (where := DatasetName(project, dataset)): Dataset(where, tuple(map(Grant, access)))
+            (where := DatasetName(project, dataset)): Dataset(where, tuple(access))
             for dataset, access in datasets.items()
         },
         tables,
-        project_grants={project: tuple(map(Grant, project_grants))},
+        project_grants={project: tuple(project_grants)},
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from iam.engine import Dataset, DatasetName, Grant, Kind, Place, RowPolicy, Table, TableName, World
+from iam.engine import Dataset, DatasetName, Kind, RowPolicy, Table, TableName, World
 from iam.entries import entries
 from iam.references import UnreadableSQLError, is_metadata, view_sources
 from scripts.stack.gateway.upstream import Upstream, path
@@ -71,8 +71,7 @@ class LiveCatalogue:
         resource = self._get(path("projects", name.project, "datasets", name.dataset))
         if resource is None:
             return None
-        place = Place(f"the live dataset {name.dataset}")
-        return Dataset(name, tuple(Grant(entry, place) for entry in entries(resource.get("access") or [])))
+        return Dataset(name, entries(resource.get("access") or []))
 
     def facts(self, name: TableName) -> Table | None:
         """What the engine asks of a table, view or wildcard. A definition that is not understood closes it."""
@@ -121,7 +120,6 @@ class LiveCatalogue:
                 str(policy.get("rowAccessPolicyReference", {}).get("policyId", "")),
                 str(policy.get("filterPredicate", "")),
                 frozenset(policy.get("grantees") or []),
-                Place(f"the live table {table.short}"),
             )
             for policy in found
         )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from dataflow.project import Project
-from iam.engine import Access, Action, DatasetName, Decision, Grant, TableName, World
+from iam.engine import Access, Action, DatasetName, Decision, TableName, World
 from iam.files import load_groups, load_project_grants
 from scripts.stack.gateway import errors
 from scripts.stack.gateway.catalogue import LiveCatalogue
@@ -27,8 +27,7 @@ class Guard:
         files = [self._project.iam / name for name in ("groups.json", "project.json")]
         stamp = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
         if self._world is None or stamp != self._stamp:
-            grants = tuple(Grant(entry) for entry in load_project_grants(self._project))
-            project = self.catalogue.project
+            project, grants = self.catalogue.project, load_project_grants(self._project)
             written = World(project, load_groups(self._project), {}, project_grants={project: grants})
             self._world, self._stamp = self.catalogue.over(written), stamp
         return Access(self._world)
@@ -55,12 +54,18 @@ class Guard:
         """For what touches a table or its metadata alone, not what a view reads."""
         self._need(caller, action, table)
 
-    def need_read(self, caller: str, tables: Iterable[TableName], action: Action = Action.QUERY) -> None:
-        """Raises the refusal for the first table that the caller may not read, along chains of views."""
+    def need_read(
+        self, caller: str, tables: Iterable[TableName], action: Action = Action.QUERY
+    ) -> frozenset[TableName]:
+        """All tables and views that are read, along chains of views. Raises the refusal for the first table that the
+        caller may not read."""
+        read: set[TableName] = set()
         for table in sorted(tables):
             decision = self._need(caller, action, table)
             if decision.masked:
                 raise errors.not_served(f"Masking of {decision.masked[0]}")
+            read |= decision.read
+        return frozenset(read)
 
     def _need(self, caller: str, action: Action, resource: TableName | DatasetName | str) -> Decision:
         decision = self._decide(caller, action, resource)

@@ -87,7 +87,8 @@ def insert_policy(core: Core, call: Call) -> httpx.Response:
             raise errors.not_served("A filter with a subquery")
     except (UnreadableSQLError, ValueError):
         raise errors.denied("The filter of the row access policy is not understood here.") from None
-    return core.upstream.send("POST", f"{table_path(call.table)}/rowAccessPolicies", call.caller, body=body)
+    where = f"{table_path(call.table)}/rowAccessPolicies"
+    return core.changed(core.upstream.send("POST", where, call.caller, body=body))
 
 
 def _need(core: Core, call: Call, action: Action) -> None:
