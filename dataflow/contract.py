@@ -10,6 +10,7 @@ a stream,
 - the schema's custom property `maxMessageBytes` bounds an event (default 1 MiB);
 - the schema's custom property `format` is how messages carry events: json (default), ndjson, avro, protobuf, log_entry;
 - the schema's custom property `subject` names the identifier field of the person that an event is about (optional);
+- the schema's custom property `eventType` names the string field that says what kind of event it is (optional);
 - `logicalType: array` has `items`, scalars or objects; `logicalType: map`, with `map: {key: {logicalType: string},
   value: {logicalType: object}}`, is a free-form object, kept as JSON text;
 - `classification` says what kind of data a field is; a field without one inherits its parent's.
@@ -139,6 +140,7 @@ class Contract:
     identity: paths of the fields that together name an event.
     event_time: path of the field that says when the event happened.
     subject: path of the field that says whom the event is about, None where nothing does.
+    event_type: path of the field that says what kind of event it is, None where all are of one kind.
     """
 
     stream: str
@@ -151,6 +153,7 @@ class Contract:
     max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
     format: Format = Format.JSON
     subject: str | None = None
+    event_type: str | None = None
 
     def leaves(self) -> list[Field]:
         """All fields that hold values, those inside arrays too, in the contract's order: what a policy speaks about."""
@@ -251,6 +254,7 @@ class _Reader:
             max_message_bytes=custom.get("maxMessageBytes", DEFAULT_MAX_MESSAGE_BYTES),
             format=self.format(custom.get("format", Format.JSON)),
             subject=custom.get("subject"),
+            event_type=custom.get("eventType"),
         )
         self.check(contract)
         return contract
@@ -285,6 +289,10 @@ class _Reader:
                     "customProperties.subject",
                     "must name a string or integer field that is classified as identifier, outside of arrays.",
                 )
+        if contract.event_type is not None:
+            kind = leaves.get(contract.event_type)
+            if kind is None or kind.type is not FieldType.STRING:
+                raise self.fail("customProperties.eventType", "must name a string field, outside of arrays.")
         for field in contract.fields:
             if field.name.lower() in RESERVED:
                 raise self.fail(field.path, "is the name of a column that every table has; rename the field.")

@@ -9,6 +9,9 @@ UNKNOWN_FIELDS = ("operations", "unknown_fields")
 LEDGER = ("operations", "ledger")
 """(dataset, table) of the copy of the ledgers."""
 
+MINUTE_METRICS = ("operations", "minute_metrics")
+"""(dataset, table) of what became of each stream's events, by minute and event type."""
+
 
 def raw(domain: str) -> str:
     """The dataset of events as they came: restricted, short-lived."""

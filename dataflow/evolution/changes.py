@@ -112,6 +112,9 @@ def _settings(old: Contract, new: Contract) -> Iterator[Change]:
             yield _change(name, f"{was} -> {now}", NONE, "neither side reads the other's messages")
         elif was != now:
             yield _change(name, f"{was} -> {now}", FULL, "whose event it is changes; methods and erasure go by it")
+    if old.event_type != new.event_type:
+        meaning = "minute metrics are counted under other types"
+        yield _change("eventType", f"{old.event_type} -> {new.event_type}", FULL, meaning)
     if old.description != new.description:
         yield _change("description", "reworded", FULL, "", Bump.PATCH)
 

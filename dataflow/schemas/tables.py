@@ -184,6 +184,54 @@ def ledger_table() -> Table:
     return Table(dataset, name, columns, "time", "Copy of the ledgers: who did what.")
 
 
+def minute_metrics_table() -> Table:
+    """`operations.minute_metrics`: counts and sketches; its rows add up."""
+    dataset, name = names.MINUTE_METRICS
+    errors = Column(
+        name="error_reasons",
+        path="error_reasons",
+        type=ColumnType.STRUCT,
+        description="Dead letters by reason code.",
+        repeated=True,
+        children=(
+            Column("reason", "error_reasons.reason", ColumnType.STRING),
+            Column("errors", "error_reasons.errors", ColumnType.INT64),
+        ),
+    )
+    columns = (
+        _own("stream", ColumnType.STRING, "The contract."),
+        _own("minute", ColumnType.TIMESTAMP, "Start of the minute: event time, as coarse as the policy makes it."),
+        _own("event_type", ColumnType.STRING, "Kind of event; null for what has none to go by.", required=False),
+        _own(
+            "firing", ColumnType.INT64, "Which firing of the stream's windows wrote the row; rows of one minute add up."
+        ),
+        _own("timing", ColumnType.STRING, "early: before the minute was complete; on_time; late: behind that."),
+        _own("events", ColumnType.INT64, "Events accepted and counted in their own minute."),
+        _own("late", ColumnType.INT64, "Events accepted but later than the allowed lateness; by publish time."),
+        _own("errors", ColumnType.INT64, "Dead letters; by publish time."),
+        _own("duplicates", ColumnType.INT64, "Duplicates; by publish time."),
+        errors,
+        _own(
+            "users", ColumnType.INT64, "About how many persons; over several rows merge users_sketch.", required=False
+        ),
+        _own("users_sketch", ColumnType.BYTES, "HyperLogLog sketch of persons' tokens (DataSketches).", required=False),
+        *(
+            _own(
+                f"latency_p{percent}_ms",
+                ColumnType.FLOAT64,
+                f"Percentile {percent} of milliseconds from publish to staged.",
+                required=False,
+            )
+            for percent in (50, 95, 99)
+        ),
+        _own("latency_sketch", ColumnType.BYTES, "KLL sketch of these milliseconds (DataSketches).", required=False),
+        _own("contract_version", ColumnType.STRING, "Version of the contract when the row was made."),
+        _own("policy_version", ColumnType.STRING, "Version of the policy when the row was made."),
+        _own("batch_id", ColumnType.STRING, "Commit group that wrote the row."),
+    )
+    return Table(dataset, name, columns, "minute", "What became of each stream's events, by minute and event type.")
+
+
 def tables(contract: Contract, policy: Policy) -> dict[str, Table]:
     """Every table that the pipeline of one stream writes, by role: raw, anonymized, dead, unknown."""
     return {

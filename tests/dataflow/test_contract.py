@@ -310,3 +310,19 @@ def test_the_longest_message_must_be_a_number_of_bytes(tmp_path: Path, value: An
     assert refusal(tmp_path, document) == (
         "signup.yaml: customProperties.maxMessageBytes: must be a whole number of bytes above 0."
     )
+
+
+def test_the_event_type_is_a_string_field(tmp_path: Path) -> None:
+    document = signup()
+    document["schema"][0]["customProperties"].append({"property": "eventType", "value": "place.street"})
+    (tmp_path / "signup.yaml").write_text(yaml.safe_dump(document))
+    assert load_contract(tmp_path / "signup.yaml").event_type == "place.street"
+
+
+@pytest.mark.parametrize("value", ["place.shop", "place", "nothing"])
+def test_the_event_type_is_nothing_but_a_string_field(tmp_path: Path, value: str) -> None:
+    document = signup()
+    document["schema"][0]["customProperties"].append({"property": "eventType", "value": value})
+    assert refusal(tmp_path, document) == (
+        "signup.yaml: customProperties.eventType: must name a string field, outside of arrays."
+    )

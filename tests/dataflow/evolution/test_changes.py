@@ -175,6 +175,7 @@ def test_changes_in_both_directions_together_are_none(tmp_path: Path) -> None:
         ({"maxMessageBytes": 2048}, "maxMessageBytes: 1,048,576 -> 2,048 bytes: FORWARD"),
         ({"maxMessageBytes": 2_097_152}, "maxMessageBytes: 1,048,576 -> 2,097,152 bytes: BACKWARD"),
         ({"format": "ndjson"}, "format: json -> ndjson: NONE"),
+        ({"eventType": "id"}, "eventType: None -> id: FULL"),
     ],
 )
 def test_settings_are_compared_too(tmp_path: Path, settings: dict[str, Any], said: str) -> None:

@@ -145,11 +145,11 @@ def test_a_field_that_is_reclassified_becomes_weaker_though_the_policy_stays(pro
     edit(
         contract,
         (
-            "        classification: identifier\n        description: The account.",
-            "        classification: public\n        description: The account.",
+            "        classification: identifier\n        description: One use of the app, from opening it to leaving it.",
+            "        classification: public\n        description: One use of the app, from opening it to leaving it.",
         ),
     )
-    assert told(project) == [("weaker", "app_event.user_id: token -> keep: the value itself leaves the curtain")]
+    assert told(project) == [("weaker", "app_event.session_id: token -> keep: the value itself leaves the curtain")]
 
 
 def test_a_kept_field_whose_contract_allows_other_values_is_to_be_reviewed(project: Project) -> None:

@@ -70,7 +70,7 @@ def test_check_prints_all_problems_and_fails(project: Path) -> None:
     edit(project, "domain: places", "domain: Places", "checkin")
     printed, sentence = refused("check")
     assert [line.split(": ")[0] for line in printed.splitlines()] == [
-        "dataflow/contracts/app_event.yaml:74",
+        "dataflow/contracts/app_event.yaml:78",
         "dataflow/contracts/checkin.yaml:8",
     ]
     assert sentence == "2 problems in 2 contracts."

@@ -1,0 +1,225 @@
+"""One-minute metrics: what became of a stream's events, by minute of event time and event type.
+
+An accepted event counts in the minute of its event time, as coarse as the policy leaves it, under its type. What has no
+event time to go by, a dead letter, a duplicate, an event later than the allowed lateness, counts in the minute of its
+publish time, under no type. So over all rows of a stream
+
+    published = events + late + errors + duplicates
+
+Only anonymized values come in here: nothing in the metrics is finer than in the anonymized table.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from dataflow.contract import Contract
+from dataflow.methods.times import TruncateTime
+from dataflow.operators.base import Step
+from dataflow.operators.deduplicate import Index
+from dataflow.operators.sketches import (
+    count_distinct,
+    distinct_of,
+    merge_distinct,
+    merge_quantiles,
+    quantiles,
+    quantiles_of,
+)
+from dataflow.operators.state import State
+from dataflow.operators.watermark import NEVER, SECOND
+from dataflow.operators.windows import Pane, Windows
+from dataflow.policy import Policy
+from dataflow.schemas import Table, anonymized_table, minute_metrics_table
+
+MINUTE = 60 * SECOND
+
+ALLOWED_LATENESS = 24 * 60 * MINUTE
+"""Telephones send what they gathered while they were away; a pane more costs a row."""
+
+PSEUDONYMS = frozenset({"token", "encrypt"})
+"""Methods whose outputs may go into a sketch of persons: keyed, and stable."""
+
+_DAY = 86_400 * SECOND
+_COARSENESS = {
+    "second": SECOND,
+    "minute": MINUTE,
+    "hour": 60 * MINUTE,
+    "day": _DAY,
+    "week": 7 * _DAY,
+    "month": 31 * _DAY,
+    "quarter": 92 * _DAY,
+    "year": 366 * _DAY,
+}
+"""By the unit of `truncate_time`, microseconds, the longest there is."""
+
+
+class Counts(msgspec.Struct, array_like=True):
+    """What one minute and type gathered.
+
+    errors: dead letters by reason. users: sketch of the persons' tokens. latency: sketch of milliseconds from publish
+    to staged, of the events.
+    """
+
+    events: int = 0
+    late: int = 0
+    duplicates: int = 0
+    errors: dict[str, int] = msgspec.field(default_factory=dict)
+    users: bytes = b""
+    latency: bytes = b""
+
+
+Minute = dict[str, Counts]
+"""What one minute gathered, by event type; under the empty one what has none."""
+
+_MINUTE = msgspec.msgpack.Decoder(Minute)
+
+
+def now() -> int:
+    """Microseconds since 1970 by the clock of this machine."""
+    return time.time_ns() // 1_000
+
+
+class MinuteMetrics:
+    """The operator, for one stream under one version of contract and policy; its state outlives versions.
+
+    A type or person that the policy drops is not counted by; a person only where the policy makes a pseudonym of it.
+    lateness: allowed on top of the coarseness that the policy gives to event times. clock: says when a batch is staged,
+    in microseconds since 1970; the latency hangs on it, and nothing else.
+    """
+
+    name = "minute-metrics"
+
+    def __init__(
+        self, contract: Contract, policy: Policy, lateness: int = ALLOWED_LATENESS, clock: Callable[[], int] = now
+    ) -> None:
+        self.tables: Mapping[str, Table] = {"minutes": minute_metrics_table()}
+        self._contract = contract
+        self._policy = policy
+        self._clock = clock
+        columns = {leaf.path: leaf for leaf in anonymized_table(contract, policy).leaves() if not leaf.repeated}
+        kind, person = columns.get(contract.event_type or ""), columns.get(contract.subject or "")
+        self._columns = [
+            pl.col("event_time").dt.timestamp("us").alias("at"),
+            _text(kind.path if kind else None).fill_null("").alias("type"),
+            _text(person.path if person and person.method in PSEUDONYMS else None).alias("user"),
+        ]
+        moment = next(leaf for leaf in contract.leaves() if leaf.path == contract.event_time)
+        method = policy.method(contract, moment)
+        coarseness = _COARSENESS[method.unit] if isinstance(method, TruncateTime) else 0
+        self._windows = Windows(MINUTE, lateness + max(0, coarseness - MINUTE), merge)
+        self._schema = {name: kind for name, kind in minute_metrics_table().polars().items() if name != "batch_id"}
+
+    def step(self, index: Index, rows: Mapping[str, pl.DataFrame], watermark: int, state: State) -> Step:
+        """Counts a batch, and puts out the minutes that are due. Nothing but the latency hangs on the clock."""
+        minutes: dict[int, Minute] = {}
+        greatest = NEVER
+        if index.accepted:
+            frame = rows["anonymized"].select(
+                *self._columns, pl.Series("received", [received for _, _, received in index.accepted], dtype=pl.Int64)
+            )
+            greatest = int(str(frame["at"].max()))
+            frame = frame.with_columns((pl.col("at") - pl.col("at") % MINUTE).alias("minute"))
+            late = frame["minute"] < self._windows.closed_before(state)
+            for received in frame.filter(late)["received"] if late.any() else ():
+                self._loose(minutes, received).late += 1
+            self._count(minutes, frame.filter(~late) if late.any() else frame)
+        if index.dead:
+            for reason, (_, received) in zip(rows["dead"]["reason"], index.dead, strict=True):
+                counts = self._loose(minutes, received)
+                counts.errors[reason] = counts.errors.get(reason, 0) + 1
+        for _, received in index.duplicates:
+            self._loose(minutes, received).duplicates += 1
+        added = {minute: msgspec.msgpack.encode(kinds) for minute, kinds in minutes.items()}
+        panes, changes = self._windows.step(state, added, greatest, watermark)
+        return Step({"minutes": self._rows(panes)} if panes else {}, changes)
+
+    def _loose(self, minutes: dict[int, Minute], moment: int) -> Counts:
+        """Where to count what has no event time to go by."""
+        return minutes.setdefault(self._windows.start_of(moment), {}).setdefault("", Counts())
+
+    def _count(self, minutes: dict[int, Minute], frame: pl.DataFrame) -> None:
+        """frame: minute, type, user and received of events that are not late."""
+        waited = ((self._clock() - pl.col("received")).clip(lower_bound=0) / 1_000).cast(pl.Float32)
+        groups = frame.group_by("minute", "type").agg(
+            pl.len(), pl.col("user").drop_nulls().unique(), waited.alias("waited")
+        )
+        latencies = groups["waited"].explode().to_numpy().astype(np.float32)
+        first = 0
+        for minute, kind, events, users in groups.drop("waited").iter_rows():
+            counts = minutes.setdefault(minute, {}).setdefault(kind, Counts())
+            counts.events = events
+            counts.users = distinct_of(users)
+            counts.latency = quantiles_of(latencies[first : first + events])
+            first += events
+
+    def _rows(self, panes: Iterable[Pane]) -> pl.DataFrame:
+        rows = [
+            self._row(pane, kind, counts)
+            for pane in panes
+            for kind, counts in sorted(_MINUTE.decode(pane.content).items())
+        ]
+        frame = pl.DataFrame(rows, schema=self._schema | {"minute": pl.Int64()}, orient="row")
+        return frame.with_columns(pl.col("minute").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
+
+    def _row(self, pane: Pane, kind: str, counts: Counts) -> dict[str, object]:
+        p50, p95, p99 = quantiles(counts.latency) or (None, None, None)
+        return {
+            "stream": self._contract.stream,
+            "minute": pane.start,
+            "event_type": kind or None,
+            "firing": pane.firing,
+            "timing": pane.timing.value,
+            "events": counts.events,
+            "late": counts.late,
+            "errors": sum(counts.errors.values()),
+            "duplicates": counts.duplicates,
+            "error_reasons": [{"reason": reason, "errors": n} for reason, n in sorted(counts.errors.items())],
+            "users": count_distinct(counts.users) if counts.users else None,
+            "users_sketch": counts.users or None,
+            "latency_p50_ms": p50,
+            "latency_p95_ms": p95,
+            "latency_p99_ms": p99,
+            "latency_sketch": counts.latency or None,
+            "contract_version": self._contract.version,
+            "policy_version": self._policy.version,
+        }
+
+
+def merge(contents: Sequence[bytes]) -> bytes:
+    """One encoded Minute of several."""
+    if len(contents) == 1:
+        return contents[0]
+    kinds: dict[str, list[Counts]] = {}
+    for content in contents:
+        for kind, counts in _MINUTE.decode(content).items():
+            kinds.setdefault(kind, []).append(counts)
+    return msgspec.msgpack.encode({kind: _merged(parts) for kind, parts in kinds.items()})
+
+
+def _merged(parts: Sequence[Counts]) -> Counts:
+    errors: Counter[str] = Counter()
+    for counts in parts:
+        errors.update(counts.errors)
+    return Counts(
+        events=sum(counts.events for counts in parts),
+        late=sum(counts.late for counts in parts),
+        duplicates=sum(counts.duplicates for counts in parts),
+        errors=dict(errors),
+        users=merge_distinct(counts.users for counts in parts),
+        latency=merge_quantiles(counts.latency for counts in parts),
+    )
+
+
+def _text(path: str | None) -> pl.Expr:
+    """The text at a dotted path; null without one."""
+    if path is None:
+        return pl.lit(None, dtype=pl.String)
+    first, *rest = path.split(".")
+    value = pl.col(first)
+    for name in rest:
+        value = value.struct.field(name)
+    return value.cast(pl.String)
