@@ -145,8 +145,8 @@ def test_a_field_that_is_reclassified_becomes_weaker_though_the_policy_stays(pro
     edit(
         contract,
         (
-            "        classification: identifier\n        description: One use of the app, from opening it to leaving it.",
-            "        classification: public\n        description: One use of the app, from opening it to leaving it.",
+            "        classification: identifier\n        description: One use of the app",
+            "        classification: public\n        description: One use of the app",
         ),
     )
     assert told(project) == [("weaker", "app_event.session_id: token -> keep: the value itself leaves the curtain")]
