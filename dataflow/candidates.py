@@ -105,11 +105,7 @@ class Preparer:
 
     def prepare(self, messages: Sequence[Message]) -> Candidates:
         """Anonymize one batch, which is not empty. Raises SchemasAwayError like `Anonymizer.unpack`."""
-        unpacked = self._anonymizer.unpack(
-            [message.data for message in messages],
-            [message.attributes for message in messages],
-            [message.received for message in messages],
-        )
+        unpacked = self.unpack(messages)
         outcome = self._anonymizer.process(unpacked.batch)
         origins = _origins(messages, unpacked)
         letters: dict[str, DeadLetter] = {}  # a message delivered twice in one batch is one dead letter
@@ -128,6 +124,14 @@ class Preparer:
             dead_origins=[(letter.position, letter.received) for letter in letters.values()],
             unknown=[(row_of[index], path, kind) for index, path, kind in outcome.unknown if index in row_of],
             newest=max(message.received for message in messages),
+        )
+
+    def unpack(self, messages: Sequence[Message]) -> Unpacked:
+        """The events of these messages. Raises SchemasAwayError like `Anonymizer.unpack`."""
+        return self._anonymizer.unpack(
+            [message.data for message in messages],
+            [message.attributes for message in messages],
+            [message.received for message in messages],
         )
 
 

@@ -11,17 +11,22 @@ from dataflow.operators.deduplicate import Index
 
 @dataclass(frozen=True)
 class Entry:
-    """rows: role of the table (raw, anonymized, dead, unknown) -> rows without `batch_id`; empty once committed."""
+    """rows: role of the table (raw, anonymized, dead, unknown) -> rows without `batch_id`; empty once committed.
+
+    consumed: where a bounded source is to go on behind this entry, in the source's own words; empty for a broker's.
+    """
 
     index: Index
     rows: dict[str, pl.DataFrame] = field(default_factory=dict)
+    consumed: str = ""
 
 
 class Head(msgspec.Struct, array_like=True):
-    """The object that makes an entry exist: its index, and the name of the object that holds its rows."""
+    """The object that makes an entry exist: its index, the name of the object that holds its rows, what it consumed."""
 
     index: Index
     rows: str
+    consumed: str = ""
 
 
 _HEAD = msgspec.msgpack.Decoder(Head)

@@ -66,7 +66,7 @@ class Journal:
         self._objects.create(name, self._seal(name, encode_rows(entry.rows)))
         head = self._name("entries", number)
         self.next_entry = number + 1
-        if not self._objects.create(head, self._seal(head, encode_head(Head(entry.index, name)))):
+        if not self._objects.create(head, self._seal(head, encode_head(Head(entry.index, name, entry.consumed)))):
             self._objects.delete(name)
             raise Taken(number, Entry(self._head(number).index))
         return number
@@ -80,6 +80,22 @@ class Journal:
         """(number, index) of every entry that is kept, in order: what state is rebuilt from."""
         for number in self._numbers("entries"):
             yield number, self._head(number).index
+
+    def uncommitted(self) -> Iterator[Index]:
+        """Indexes of the entries that no commit is recorded for, also those that another process staged just now."""
+        numbers = self._numbers("entries")
+        groups = self.uncommitted_groups()
+        grouped = {number for group in groups for number in range(group.first, group.last + 1)}
+        recorded = self._numbers("groups")
+        behind = self._group(recorded[-1]).last if recorded else -1
+        for number in numbers:
+            if number in grouped or number > behind:
+                yield self._head(number).index
+
+    def consumed(self) -> str:
+        """What the last entry consumed; empty when there is none. `clean` always keeps the last."""
+        numbers = self._numbers("entries")
+        return self._head(numbers[-1]).consumed if numbers else ""
 
     def group(self, first: int, last: int) -> Group:
         """Record the bounds of the next group before its first write. Bounds that are recorded already win."""

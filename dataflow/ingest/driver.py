@@ -1,0 +1,209 @@
+"""The loop: read a chunk, anonymize, leave out what is there already, stage, commit."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dataflow.candidates import Candidates
+from dataflow.core import Anonymizer
+from dataflow.dead_letters import PURPOSE as DEAD_LETTER_PURPOSE
+from dataflow.ingest.known import Known, bounds
+from dataflow.ingest.prepare import RowPreparer, imported
+from dataflow.journal import Entry, Journal
+from dataflow.keys import KeyRing
+from dataflow.objects import LocalObjects
+from dataflow.operators.deduplicate import HORIZON, Deduplicator, Index
+from dataflow.pull.commit import Committer
+from dataflow.pull.driver import lock
+from dataflow.pull.stage import Staged
+from dataflow.schemas import Table, tables
+from dataflow.sinks.load import LoadSink
+from dataflow.sources.bounded import BoundedSource, Chunk
+
+ELSEWHERE = "#"
+"""Stands for the position of an event that another driver accepted: no row of this source has it."""
+
+
+@dataclass
+class Progress:
+    """What became of the rows of one import, its interrupted beginnings included.
+
+    read = raw + dead + duplicates + outside. A row that an earlier import wrote is a duplicate; a dead letter that is
+    there already counts as dead again and is not written again.
+    done: of `size`, how much of the source is read or passed over; in `unit`.
+    resumed: rows were read before this process began.
+    """
+
+    stream: str
+    read: int = 0
+    raw: int = 0
+    dead: int = 0
+    duplicates: int = 0
+    outside: int = 0
+    unknown_fields: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    done: int = 0
+    size: int | None = None
+    unit: str = "rows"
+    resumed: bool = False
+    finished: bool = False
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def add(self, chunk: Chunk, entry: Entry, dead: list[str]) -> None:
+        """dead: the reason of every dead row of the chunk."""
+        self.read += len(chunk.rows) + chunk.outside
+        self.outside += chunk.outside
+        self.raw += entry.rows["raw"].height if "raw" in entry.rows else 0
+        self.dead += len(dead)
+        self.duplicates += len(entry.index.duplicates)
+        for reason, count in Counter(dead).items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
+        if "unknown" in entry.rows:
+            self.unknown_fields += int(entry.rows["unknown"]["events"].sum())
+
+
+_KEPT = ("read", "raw", "dead", "duplicates", "outside", "unknown_fields", "reasons")
+"""Counts that stand in the journal beside the checkpoint."""
+
+
+class Ingest:
+    """One import of one source into the tables of one stream.
+
+    sink: writes to the stream's tables, which exist.
+    known: what is there already.
+    state: the directory of the journals; this import's shard is locked while it runs.
+    shard: of the journal, e.g. `app-event-files`; one source's imports of one stream follow each other.
+    Raises NorenError when another live process imports into the same shard.
+    """
+
+    def __init__(
+        self, anonymizer: Anonymizer, sink: LoadSink, keys: KeyRing, known: Known, state: Path, shard: str
+    ) -> None:
+        self._lock = lock(state, shard)
+        self._objects = LocalObjects(state)
+        self._shard = shard
+        self._contract = anonymizer.contract
+        self._known = known
+        self._journal = Journal(self._objects, keys.sealer("journal"), shard)
+        self._preparer = RowPreparer(anonymizer, keys.sealer(DEAD_LETTER_PURPOSE))
+        self._tables: dict[str, Table] = tables(anonymizer.contract, anonymizer.policy)
+        self._committer = Committer(self._journal, sink, self._tables, lambda _: None)
+
+    def run(
+        self,
+        source: BoundedSource,
+        stop: threading.Event,
+        report: Callable[[Progress], None] | None = None,
+        *,
+        again: bool = False,
+    ) -> Progress:
+        """Read the source to its end, or until `stop` is set; what is staged by then is committed.
+
+        again: read also what was read to its end before.
+        report: called after every chunk.
+        Raises NorenError when the source cannot be read on; what was read stands, and the next run goes on behind it.
+        """
+        started, received = time.monotonic(), time.time_ns() // 1_000
+        self._committer.recover()
+        self._journal.clean(HORIZON)
+        progress, checkpoint = self._resume(source, again=again)
+        self._committer.start()
+        try:
+            for chunk in source.read(checkpoint, (lambda _: False) if again else self.finished):
+                if chunk.rows or chunk.outside:
+                    self._stage(chunk, progress, received)
+                for unit in chunk.finished:
+                    self._objects.create(self._marker(unit), b"")
+                progress.done += chunk.amount
+                progress.seconds = time.monotonic() - started
+                if report is not None:
+                    report(progress)
+                if stop.is_set():
+                    break
+            else:
+                progress.finished = True
+                if progress.read:
+                    self._put(Entry(Index(), {}, json.dumps({"ended": progress.read})))
+        finally:
+            self._committer.finish()
+        progress.seconds = time.monotonic() - started
+        if report is not None:
+            report(progress)
+        return progress
+
+    def finished(self, unit: str) -> bool:
+        """Whether a unit of the source was read to its end under this key."""
+        return self._objects.exists(self._marker(unit))
+
+    def close(self) -> None:
+        """Give up the lock."""
+        self._lock.close()
+
+    def _marker(self, unit: str) -> str:
+        return f"{self._shard}/finished/{unit}"
+
+    def _resume(self, source: BoundedSource, *, again: bool) -> tuple[Progress, str]:
+        """Counts so far and where to go on, from the last entry; from the beginning when the last import ended."""
+        progress = Progress(self._contract.stream, size=source.size, unit=source.unit)
+        consumed = json.loads(self._journal.consumed() or "{}")
+        if again or "checkpoint" not in consumed:
+            return progress, consumed.get("checkpoint", "") if not again else ""
+        for name in _KEPT:
+            setattr(progress, name, consumed[name])
+        progress.resumed = True
+        return progress, consumed["checkpoint"]
+
+    def _stage(self, chunk: Chunk, progress: Progress, received: int) -> None:
+        """Stage and hand over one chunk. It is prepared while the one before is written."""
+        if chunk.rows:
+            candidates = self._preparer.prepare(imported(chunk.rows, received))
+            self._settle()
+            entry = self._decide(candidates)
+            dead = candidates.dead["reason"].to_list()
+        else:
+            entry, dead = Entry(Index()), []
+        progress.add(chunk, entry, dead)
+        counts = {name: getattr(progress, name) for name in _KEPT}
+        consumed = json.dumps({"checkpoint": chunk.checkpoint, **counts})
+        self._put(Entry(_overlapping(entry, received), entry.rows, consumed))
+
+    def _decide(self, candidates: Candidates) -> Entry:
+        """What of the candidates is new: to the tables, to the live stream, and within the chunk."""
+        deduplicator = Deduplicator()
+        tokens = candidates.raw["event_token"].to_list()
+        if tokens:
+            there = self._known.tokens(tokens, *bounds(candidates.raw["event_time"]))
+            deduplicator.learn(Index(accepted=[(token, ELSEWHERE, candidates.newest) for token in there]))
+        dead = candidates.dead["dead_token"].to_list()
+        if dead:
+            there = self._known.dead(dead)
+            origins = zip(dead, candidates.dead_origins, strict=True)
+            deduplicator.learn(Index(dead=[origin for token, origin in origins if token in there]))
+        return candidates.decide(deduplicator, self._contract)
+
+    def _settle(self) -> None:
+        """Wait until all that is staged is in the tables: they are asked what is there."""
+        while not self._committer.idle():
+            self._committer.check()
+            time.sleep(0.002)
+
+    def _put(self, entry: Entry) -> None:
+        number = self._journal.stage(entry)
+        self._committer.put(Staged(number, entry, [], self._tables))
+
+
+def _overlapping(entry: Entry, received: int) -> Index:
+    """The index of what the broker could still deliver: events within the horizon. Older ones the table answers for."""
+    if "raw" not in entry.rows or not entry.index.accepted:
+        return Index(dead=entry.index.dead)
+    recent = entry.rows["raw"]["event_time"].dt.timestamp("us") >= received - HORIZON
+    pairs = zip(entry.index.accepted, recent, strict=True)
+    return Index(accepted=[accepted for accepted, late in pairs if late], dead=entry.index.dead)

@@ -1,0 +1,92 @@
+"""What is there already: events in the tables, and events that the live stream has staged and not yet committed.
+
+The state of deduplication reaches back as far as the broker keeps messages. An import reaches back for years, so it asks
+the table itself, by event token.
+"""
+
+import datetime
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import polars as pl
+from google.cloud import bigquery
+
+from dataflow.journal import Journal
+from dataflow.schemas import Table
+
+COARSEST = datetime.timedelta(days=366)
+"""A policy coarsens event times by a year at most; another version than today's may have written the rows."""
+
+
+class Known(Protocol):
+    """Asked once a chunk."""
+
+    def tokens(self, tokens: Sequence[str], first: datetime.datetime, last: datetime.datetime) -> set[str]:
+        """Which of these event tokens, of events between the two moments, are there."""
+
+    def dead(self, tokens: Sequence[str]) -> set[str]:
+        """Which of these dead letters are there."""
+
+
+class KnownInTables:
+    """Asks the tables by query.
+
+    live: journals of drivers that write the same tables, e.g. the live stream's on this machine. What they staged a
+    moment ago is in no table yet.
+    """
+
+    def __init__(
+        self, client: bigquery.Client, anonymized: Table, dead: Table, stream: str, live: Iterable[Journal] = ()
+    ) -> None:
+        self._client = client
+        self._anonymized = f"`{client.project}.{anonymized.id}`"
+        self._dead = f"`{client.project}.{dead.id}`"
+        self._stream = stream
+        self._live = tuple(live)
+
+    def tokens(self, tokens: Sequence[str], first: datetime.datetime, last: datetime.datetime) -> set[str]:
+        if not tokens:
+            return set()
+        # the journals first: what is committed between the two questions is found in the table
+        staged = {token for journal in self._live for token in _staged(journal)} & set(tokens)
+        query = (
+            f"SELECT DISTINCT event_token FROM {self._anonymized} "  # noqa: S608  (our own names)
+            "WHERE (event_time BETWEEN @first AND @last OR event_time IS NULL) AND event_token IN UNNEST(@tokens)"
+        )
+        parameters = [
+            bigquery.ScalarQueryParameter("first", "TIMESTAMP", first - COARSEST),
+            bigquery.ScalarQueryParameter("last", "TIMESTAMP", last + datetime.timedelta(days=1)),
+            bigquery.ArrayQueryParameter("tokens", "STRING", list(tokens)),
+        ]
+        return staged | self._ask(query, parameters)
+
+    def dead(self, tokens: Sequence[str]) -> set[str]:
+        if not tokens:
+            return set()
+        query = (
+            f"SELECT DISTINCT dead_token FROM {self._dead} "  # noqa: S608
+            "WHERE stream = @stream AND dead_token IN UNNEST(@tokens)"
+        )
+        parameters = [
+            bigquery.ScalarQueryParameter("stream", "STRING", self._stream),
+            bigquery.ArrayQueryParameter("tokens", "STRING", list(tokens)),
+        ]
+        return self._ask(query, parameters)
+
+    def _ask(self, query: str, parameters: list[bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter]) -> set[str]:
+        config = bigquery.QueryJobConfig(query_parameters=parameters)
+        return {row[0] for row in self._client.query_and_wait(query, job_config=config)}
+
+
+def _staged(journal: Journal) -> Iterable[str]:
+    """Tokens of the entries that no commit is recorded for."""
+    for index in journal.uncommitted():
+        yield from (token for token, _, _ in index.accepted)
+
+
+def bounds(times: pl.Series) -> tuple[datetime.datetime, datetime.datetime]:
+    """First and last of some event times, which are not empty."""
+    first, last = times.min(), times.max()
+    assert isinstance(first, datetime.datetime)
+    assert isinstance(last, datetime.datetime)
+    return first, last

@@ -1,0 +1,56 @@
+"""Candidates from rows of a bounded source."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from dataflow.candidates import Preparer
+from dataflow.contract import Contract, Format
+from dataflow.core import Unpacked
+from dataflow.sources.bounded import Row
+from dataflow.sources.message import Message
+
+ENVELOPES = (Format.LOG_ENTRY,)
+"""Formats that files carry as well: an exported log is a log entry a line. Of all others files hold the event itself."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Imported(Message):
+    """A row as a message. row: what it is made of."""
+
+    row: Row
+
+
+class RowPreparer(Preparer):
+    """Makes candidates from imported rows; what the source could not make an event of is refused for its reason."""
+
+    def unpack(self, messages: Sequence[Message]) -> Unpacked:
+        unpacked = super().unpack(messages)
+        refused = {
+            index: message.row.refusal
+            for index, message in enumerate(messages)
+            if isinstance(message, Imported) and message.row.refusal is not None
+        }
+        if not refused:
+            return unpacked
+        # a refused event is empty: its own bytes stay in `payloads`, for the dead letter
+        events = [b"" if index in refused else data for index, data in enumerate(unpacked.batch.payloads)]
+        both = {**unpacked.batch.refused, **refused}
+        batch = dataclasses.replace(unpacked.batch, payloads=events, refused=both)
+        return dataclasses.replace(unpacked, batch=batch)
+
+
+def reader_of(contract: Contract, *, mapped: bool = False) -> Contract:
+    """The contract as a bounded source's rows are read: events as JSON, whatever format messages have.
+
+    mapped: the rows are events that a mapping made.
+    """
+    if contract.format in ENVELOPES and not mapped:
+        return contract
+    return dataclasses.replace(contract, format=Format.JSON)
+
+
+def imported(rows: Sequence[Row], received: int) -> list[Message]:
+    """received: microseconds; when the import began, the same for all its rows."""
+    return [Imported(row.data, row.attributes, row.label, row.position, received, "", row) for row in rows]
+
+
