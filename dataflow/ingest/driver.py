@@ -9,17 +9,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from dataflow.candidates import Candidates
 from dataflow.core import Anonymizer
 from dataflow.dead_letters import PURPOSE as DEAD_LETTER_PURPOSE
+from dataflow.errors import NorenError
 from dataflow.ingest.known import Known, bounds
 from dataflow.ingest.prepare import RowPreparer, imported
-from dataflow.journal import Entry, Journal
+from dataflow.journal import Entry, Journal, Taken
+from dataflow.journal.lock import ShardLock
 from dataflow.keys import KeyRing
 from dataflow.objects import LocalObjects
 from dataflow.operators.deduplicate import HORIZON, Deduplicator, Index
 from dataflow.pull.commit import Committer
-from dataflow.pull.driver import lock
 from dataflow.pull.stage import Staged
 from dataflow.schemas import Table, tables
 from dataflow.sinks.load import LoadSink
@@ -87,7 +90,7 @@ class Ingest:
     def __init__(
         self, anonymizer: Anonymizer, sink: LoadSink, keys: KeyRing, known: Known, state: Path, shard: str
     ) -> None:
-        self._lock = lock(state, shard)
+        self._lock = ShardLock(state, shard)
         self._objects = LocalObjects(state)
         self._shard = shard
         self._contract = anonymizer.contract
@@ -96,6 +99,7 @@ class Ingest:
         self._preparer = RowPreparer(anonymizer, keys.sealer(DEAD_LETTER_PURPOSE))
         self._tables: dict[str, Table] = tables(anonymizer.contract, anonymizer.policy)
         self._committer = Committer(self._journal, sink, self._tables, lambda _: None)
+        self._finished = {name.rpartition("/")[2] for name in self._objects.names(f"{shard}/finished")}
 
     def run(
         self,
@@ -121,7 +125,7 @@ class Ingest:
                 if chunk.rows or chunk.outside:
                     self._stage(chunk, progress, received)
                 for unit in chunk.finished:
-                    self._objects.create(self._marker(unit), b"")
+                    self._objects.create(f"{self._shard}/finished/{unit}", b"")
                 progress.done += chunk.amount
                 progress.seconds = time.monotonic() - started
                 if report is not None:
@@ -131,7 +135,7 @@ class Ingest:
             else:
                 progress.finished = True
                 if progress.read:
-                    self._put(Entry(Index(), {}, json.dumps({"ended": progress.read})))
+                    self._put(Entry(Index(), self._nothing(), json.dumps({"ended": progress.read})))
         finally:
             self._committer.finish()
         progress.seconds = time.monotonic() - started
@@ -141,14 +145,11 @@ class Ingest:
 
     def finished(self, unit: str) -> bool:
         """Whether a unit of the source was read to its end under this key."""
-        return self._objects.exists(self._marker(unit))
+        return unit in self._finished
 
     def close(self) -> None:
         """Give up the lock."""
         self._lock.close()
-
-    def _marker(self, unit: str) -> str:
-        return f"{self._shard}/finished/{unit}"
 
     def _resume(self, source: BoundedSource, *, again: bool) -> tuple[Progress, str]:
         """Counts so far and where to go on, from the last entry; from the beginning when the last import ended."""
@@ -169,7 +170,7 @@ class Ingest:
             entry = self._decide(candidates)
             dead = candidates.dead["reason"].to_list()
         else:
-            entry, dead = Entry(Index()), []
+            entry, dead = Entry(Index(), self._nothing()), []
         progress.add(chunk, entry, dead)
         counts = {name: getattr(progress, name) for name in _KEPT}
         consumed = json.dumps({"checkpoint": chunk.checkpoint, **counts})
@@ -195,8 +196,15 @@ class Ingest:
             self._committer.check()
             time.sleep(0.002)
 
+    def _nothing(self) -> dict[str, pl.DataFrame]:
+        columns = self._tables["raw"].polars()
+        return {"raw": pl.DataFrame(schema={name: kind for name, kind in columns.items() if name != "batch_id"})}
+
     def _put(self, entry: Entry) -> None:
-        number = self._journal.stage(entry)
+        try:
+            number = self._journal.stage(entry)
+        except Taken as taken:
+            raise NorenError(f"{self._shard}: another process writes this journal too; stop it.") from taken
         self._committer.put(Staged(number, entry, [], self._tables))
 
 

@@ -1,12 +1,12 @@
 """What is there already: events in the tables, and events that the live stream has staged and not yet committed.
 
-The state of deduplication reaches back as far as the broker keeps messages. An import reaches back for years, so it asks
-the table itself, by event token.
+The state of deduplication reaches back as far as the broker keeps messages. An import reaches back for years, so it
+asks the table itself, by event token.
 """
 
 import datetime
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 from google.cloud import bigquery
@@ -53,7 +53,7 @@ class KnownInTables:
             f"SELECT DISTINCT event_token FROM {self._anonymized} "  # noqa: S608  (our own names)
             "WHERE (event_time BETWEEN @first AND @last OR event_time IS NULL) AND event_token IN UNNEST(@tokens)"
         )
-        parameters = [
+        parameters: list[Any] = [
             bigquery.ScalarQueryParameter("first", "TIMESTAMP", first - COARSEST),
             bigquery.ScalarQueryParameter("last", "TIMESTAMP", last + datetime.timedelta(days=1)),
             bigquery.ArrayQueryParameter("tokens", "STRING", list(tokens)),
@@ -67,13 +67,13 @@ class KnownInTables:
             f"SELECT DISTINCT dead_token FROM {self._dead} "  # noqa: S608
             "WHERE stream = @stream AND dead_token IN UNNEST(@tokens)"
         )
-        parameters = [
+        parameters: list[Any] = [
             bigquery.ScalarQueryParameter("stream", "STRING", self._stream),
             bigquery.ArrayQueryParameter("tokens", "STRING", list(tokens)),
         ]
         return self._ask(query, parameters)
 
-    def _ask(self, query: str, parameters: list[bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter]) -> set[str]:
+    def _ask(self, query: str, parameters: list[Any]) -> set[str]:
         config = bigquery.QueryJobConfig(query_parameters=parameters)
         return {row[0] for row in self._client.query_and_wait(query, job_config=config)}
 

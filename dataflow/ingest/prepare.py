@@ -10,7 +10,7 @@ from dataflow.sources.bounded import Row
 from dataflow.sources.message import Message
 
 ENVELOPES = (Format.LOG_ENTRY,)
-"""Formats that files carry as well: an exported log is a log entry a line. Of all others files hold the event itself."""
+"""Formats that files carry as well: an exported log is a log entry a line. Of others they hold the event itself."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,5 +52,3 @@ def reader_of(contract: Contract, *, mapped: bool = False) -> Contract:
 def imported(rows: Sequence[Row], received: int) -> list[Message]:
     """received: microseconds; when the import began, the same for all its rows."""
     return [Imported(row.data, row.attributes, row.label, row.position, received, "", row) for row in rows]
-
-

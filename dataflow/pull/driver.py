@@ -1,9 +1,7 @@
 """The loop: pull, stage, commit, acknowledge."""
 
-import fcntl
 import gc
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,8 +11,8 @@ from pathlib import Path
 from dataflow.bundle.watch import Watcher
 from dataflow.core import Anonymizer, SchemasAwayError
 from dataflow.dead_letters import PURPOSE as DEAD_LETTER_PURPOSE
-from dataflow.errors import NorenError
 from dataflow.journal import Journal
+from dataflow.journal.lock import ShardLock
 from dataflow.keys import KeyRing
 from dataflow.objects import LocalObjects
 from dataflow.operators.deduplicate import HORIZON, Deduplicator, Index
@@ -89,7 +87,7 @@ class PullPipeline:
         shard: str,
         watcher: Watcher[Anonymizer] | None = None,
     ) -> None:
-        self._lock = _lock(state, shard)
+        self._lock = ShardLock(state, shard)
         self._subscription = subscription
         self._journal = Journal(LocalObjects(state), keys.sealer("journal"), shard)
         self._deduplicator = Deduplicator()
@@ -162,7 +160,7 @@ class PullPipeline:
     def close(self) -> None:
         """Give up the lock and the connection."""
         self._subscription.close()
-        os.close(self._lock)
+        self._lock.close()
 
     def _take_bundle(self) -> None:
         """Between two batches: change to a newer bundle if one is prepared."""
@@ -187,16 +185,3 @@ class PullPipeline:
     def _acknowledge(self, ack_ids: list[str]) -> None:
         self._subscription.acknowledge(ack_ids)
         self._prefetcher.release(ack_ids)
-
-
-def _lock(state: Path, shard: str) -> int:
-    """Lock the shard's directory for this process's life; the descriptor that holds it."""
-    directory = state / shard
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise NorenError(f"{shard}: another process runs this pipeline already; stop it first.") from error
-    return descriptor

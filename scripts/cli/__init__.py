@@ -17,6 +17,7 @@ VERBS = {
     "contract": ("scripts.cli.contract:contract", "Check, compare, draft and render the contracts."),
     "demo": ("scripts.cli.demo:demo", "Run the main job end to end on a stack of its own."),
     "down": ("scripts.cli.down:down", "Stop the local stack."),
+    "ingest": ("scripts.cli.ingest:ingest", "Import files, a database or BigQuery rows."),
     "keys": ("scripts.cli.keys:keys", "List, rotate, re-wrap and export keysets."),
     "policy": ("scripts.cli.policy:policy", "Check, compare and publish what is done with each field."),
     "publish": ("scripts.cli.publish:publish", "Send events to a topic of the local stack."),

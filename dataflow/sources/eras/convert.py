@@ -1,4 +1,4 @@
-"""One rule: a value of an old row -> the value of today's field. Conversions from a fixed list; a mapping runs no code."""
+"""One rule: a value of an old row -> the value of today's field. A mapping chooses conversions and runs no code."""
 
 import datetime
 import uuid
@@ -90,7 +90,7 @@ class Rule:
             elif self.time == "iso":
                 moment = datetime.datetime.fromisoformat(_text(value))
             else:
-                moment = datetime.datetime.strptime(_text(value), self.time)  # noqa: DTZ007  (the zone comes below)
+                moment = datetime.datetime.strptime(_text(value), self.time)
             if moment.tzinfo is None:
                 if self.zone is None:
                     raise RefusedError(

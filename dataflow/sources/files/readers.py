@@ -64,7 +64,7 @@ def _opened(raw: IO[bytes]) -> IO[bytes]:
         return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
     if magic == b"\x28\xb5\x2f\xfd":
         stream = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-        return io.BufferedReader(stream, 1 << 20)  # type: ignore[type-var,return-value]
+        return io.BufferedReader(stream, 1 << 20)
     return raw
 
 

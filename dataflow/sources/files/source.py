@@ -118,5 +118,3 @@ def _object(data: bytes) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise RefusedError(Reason.WRONG_TYPE, "must be an object")
     return values
-
-

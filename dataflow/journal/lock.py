@@ -1,0 +1,27 @@
+"""One live process a shard."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from dataflow.errors import NorenError
+
+
+class ShardLock:
+    """Locks the shard's directory for this process's life, or until it is closed.
+
+    Raises NorenError when another live process holds the lock.
+    """
+
+    def __init__(self, state: Path, shard: str) -> None:
+        directory = state / shard
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise NorenError(f"{shard}: another process runs this pipeline already; stop it first.") from error
+
+    def close(self) -> None:
+        os.close(self._descriptor)

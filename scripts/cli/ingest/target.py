@@ -1,0 +1,105 @@
+"""Where an import goes: the tables of one stream on the stack of a home, under the rules that run there."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dataflow import names
+from dataflow.project import Project
+
+if TYPE_CHECKING:
+    from google.cloud import bigquery
+
+    from dataflow.contract import Contract
+    from dataflow.core import Anonymizer
+    from dataflow.ingest.driver import Ingest
+    from dataflow.keys import KeyRing
+
+OPTIONS = (
+    click.option("--home", type=click.Path(path_type=Path), help="Home of the running stack [.noren/local]."),
+    click.option("--country-file", type=click.Path(path_type=Path), help="MaxMind-format file, as for noren run."),
+    click.option("--json", "as_json", is_flag=True, help="Progress as JSON lines; the last one is the result."),
+    click.option("--dry-run", is_flag=True, help="Say what would be read, mapped and refused; write nothing."),
+)
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every import has."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class Target:
+    """One stream's tables and what writes them.
+
+    anonymizer: under the bundle that runs, or the project's files where none is published.
+    """
+
+    home: Path
+    anonymizer: "Anonymizer"
+    keys: "KeyRing"
+    client: "bigquery.Client"
+    country: Any
+
+    @property
+    def contract(self) -> "Contract":
+        return self.anonymizer.contract
+
+    def reading(self, contract: "Contract") -> "Anonymizer":
+        """The anonymizer for events as a source has them (`reader_of`)."""
+        from dataflow.core import Anonymizer
+
+        return Anonymizer(contract, self.anonymizer.policy, self.keys, self.country)
+
+    def ingest(self, anonymizer: "Anonymizer", source: str) -> "Ingest":
+        """The import of one source, locked."""
+        from dataflow.ingest.driver import Ingest
+        from dataflow.ingest.known import KnownInTables
+        from dataflow.journal import Journal
+        from dataflow.objects import LocalObjects
+        from dataflow.schemas import tables
+        from dataflow.sinks.load import LoadSink
+
+        stream, state = self.contract.stream, self.home / "journal"
+        written = tables(anonymizer.contract, anonymizer.policy)
+        shard = names.subscription(stream)
+        there = (state / shard / "identity").exists()
+        live = [Journal(LocalObjects(state), self.keys.sealer("journal"), shard)] if there else []
+        known = KnownInTables(self.client, written["anonymized"], written["dead"], stream, live)
+        sink = LoadSink(self.client)
+        return Ingest(anonymizer, sink, self.keys, known, state, f"{names.topic(stream)}-{source}")
+
+
+def target(stream: str, home: Path | None, country_file: Path | None) -> Target:
+    """Raises NorenError for an unknown stream, a wrong contract or policy, or when no stack runs in `home`."""
+    from dataflow.bundle import BundleStore, Watcher, open_objects
+    from dataflow.bundle.start import Starter, production
+    from dataflow.countries import Countries
+    from dataflow.keys import KeyRing
+    from dataflow.keys.signing import Verifier, development_key
+    from dataflow.sinks.load import LoadSink
+    from scripts.stack import endpoints
+
+    os.umask(0o077)  # the journal is for its owner only
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    project = Project.find()
+    place = (home or project.state / "local").resolve()
+    stack = endpoints.load(place)
+    keys = KeyRing.open(place / "keys")
+    client = stack.warehouse_client()
+    country = Countries(country_file) if country_file else None
+    verifier = Verifier.load(development_key(place / "keys"))
+    starter = Starter(project, stream, keys, country, LoadSink(client).ensure)
+    bundles = str(place / "bundles")
+    watcher = Watcher(BundleStore(open_objects(bundles)), verifier, starter.prepare)
+    anonymizer, said = starter.start(watcher, bundles, verifier, production())
+    click.echo(said, err=True)
+    return Target(place, anonymizer, keys, client, country)
