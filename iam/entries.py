@@ -45,7 +45,7 @@ class Entry:
     given: Json
     place: Place | None = field(default=None, repr=False)
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """The one of the MEMBER_KINDS or RESOURCE_KINDS that the entry has, after canonicalization; else `unknown`."""
         return next((kind for kind in (*MEMBER_KINDS, *RESOURCE_KINDS) if kind in self.canonical), "unknown")
@@ -69,6 +69,11 @@ class Entry:
     def authorizes(self) -> bool:
         """Whether it authorizes a view, dataset or routine instead of granting a role."""
         return self.kind in RESOURCE_KINDS
+
+    @property
+    def deleted(self) -> bool:
+        """Whether its member was deleted: `deleted:serviceAccount:a@b.com?uid=1`. It grants nothing."""
+        return isinstance(self.subject, str) and self.subject.startswith("deleted:")
 
     @cached_property
     def canonical(self) -> Json:

@@ -9,6 +9,7 @@ import click
 
 VERBS = {
     "apply": ("scripts.cli.acl.apply:apply_command", "Make the access lists of all datasets what iam/ says."),
+    "plan": ("scripts.cli.acl.plan:plan_command", "Say what apply would change."),
 }
 """verb -> (module:command, one line of help)"""
 

@@ -1,39 +1,65 @@
 """`noren acl apply`: make the access lists of all datasets what iam/ says."""
 
-import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from scripts.cli.acl import target as targets
+from scripts.cli.acl.plan import show, summary
 
 if TYPE_CHECKING:
-    from iam.apply import Change
+    from iam.plan import Change
 
 
 @click.command("apply", epilog="Example: noren acl apply --dry-run")
 @click.option("--grants-only", is_flag=True, help="Leave authorized views alone: for the time before dbt builds them.")
-@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing: `noren acl plan`.")
+@click.option("--yes", is_flag=True, help="Apply in CI too: there (CI=true) it is a dry run without this.")
+@click.option(
+    "--let-go", multiple=True, metavar="EMAIL", help="A service identity in use that may lose its last entry."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the changes as a JSON list.")
 @targets.options
-def apply_command(grants_only: bool, dry_run: bool, as_json: bool, home: Path | None, cloud: bool) -> None:
+def apply_command(
+    grants_only: bool,
+    dry_run: bool,
+    yes: bool,
+    let_go: tuple[str, ...],
+    as_json: bool,
+    home: Path | None,
+    cloud: bool,
+) -> None:
     """Make the access lists of all datasets what iam/ says; a dataset that has a file but does not exist is created.
 
-    On the local stack it asks through the gateway as the service identity acl-applier, as it would in the cloud.
+    Every change is in the ledger `access` before it is made, with who, when and the git revision. On the local stack it
+    asks through the gateway as the service identity acl-applier, as it would in the cloud.
     """
     from iam.apply import apply
     from iam.files import load
+    from iam.plan import Settings
+    from iam.record import record_of
 
+    in_ci = os.environ.get("CI", "").lower() in ("1", "true") and not yes
     target = targets.target(home, cloud)
     files = load(target.project)
+    settings = Settings(
+        grants_only=grants_only, identity=target.identity, let_go=frozenset(email.lower() for email in let_go)
+    )
+    record = record_of(target.project, target.ledger)
+    if dry_run or in_ci:
+        show(apply(target.client, files, settings=settings, dry_run=True, record=record), as_json=as_json, would=True)
+        if in_ci and not dry_run:
+            click.echo("In CI this is a dry run: give --yes to apply.", err=True)
+        return
 
     def say(change: "Change") -> None:
         if not as_json:
-            click.echo(f"{'would: ' if dry_run else ''}{change}")
+            click.echo(str(change))
 
-    changes = apply(target.client, files, grants_only=grants_only, dry_run=dry_run, say=say)
+    changes = apply(target.client, files, settings=settings, record=record, say=say)
     if as_json:
-        click.echo(json.dumps([change.as_json() for change in changes], indent=2))
-    elif not changes:
-        click.echo(f"The access lists of {len(files.datasets)} datasets are what iam/ says.")
+        show(changes, as_json=True, would=False)
+    else:
+        click.echo(summary(changes))

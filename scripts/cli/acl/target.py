@@ -20,12 +20,14 @@ APPLIER = "acl-applier"
 class Target:
     """client: of google-cloud-bigquery. project: the files, for the project that the client speaks to.
 
-    identity: who the client asks as, where that is known; never empty on the local stack.
+    identity: who the client asks as, where that is known; never empty on the local stack. ledger: directory of the
+    ledgers.
     """
 
     client: "bigquery.Client"
     project: Project
     identity: str | None
+    ledger: Path
 
 
 def options[F: Callable[..., Any]](command: F) -> F:
@@ -45,12 +47,22 @@ def target(home: Path | None, cloud: bool) -> Target:
         from dataflow.clients import bigquery_client
 
         client = bigquery_client(project.id)
-        identity = getattr(client._credentials, "service_account_email", None)
-        known = isinstance(identity, str) and "@" in identity
-        return Target(client, Project(project.root, client.project), identity if known else None)
+        named = Project(project.root, client.project)
+        return Target(client, named, session_user(client), project.state / "ledger" / client.project)
     from scripts.stack.callers import caller_client
     from scripts.stack.endpoints import load
 
     stack = load((home or project.state / "local").resolve())
     identity = f"{APPLIER}@{stack.project_id}.iam.gserviceaccount.com"
-    return Target(caller_client(stack, identity), Project(project.root, stack.project_id), identity)
+    client = caller_client(stack, identity)
+    return Target(client, Project(project.root, stack.project_id), identity, stack.home.root / "ledger")
+
+
+def session_user(client: "bigquery.Client") -> str | None:
+    """Who BigQuery takes the client's credentials for; None when it cannot be asked."""
+    from google.api_core.exceptions import GoogleAPICallError
+
+    try:
+        return str(next(iter(client.query_and_wait("SELECT SESSION_USER()")))[0])
+    except GoogleAPICallError:
+        return None

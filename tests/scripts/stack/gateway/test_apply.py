@@ -12,8 +12,9 @@ from google.cloud import bigquery
 
 from dataflow.errors import NorenError
 from dataflow.project import Project
-from iam.apply import Live, apply
+from iam.apply import apply
 from iam.files import AccessFiles, load
+from iam.live import Live
 
 APPLIER = "acl-applier@noren-test.iam.gserviceaccount.com"
 REPOSITORY = Project.find(Path(__file__))

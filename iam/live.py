@@ -1,0 +1,178 @@
+"""Live datasets, read and written as plain JSON so that nothing that the client does not model is lost.
+
+BigQuery takes five updates of a dataset in ten seconds, and hides conditions from who does not ask for version 3 of
+the policy: https://cloud.google.com/bigquery/docs/reference/rest/v2/datasets/get
+"""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from dataflow.errors import NorenError
+from iam.entries import Entry, Json
+
+if TYPE_CHECKING:
+    from google.cloud import bigquery
+
+ACCESS_POLICY_VERSION = {"accessPolicyVersion": 3}
+"""Without it BigQuery hides conditions, and a patch of what it showed would drop them."""
+THREADS = 8
+"""Reads at once. The client's connection pool holds ten."""
+
+
+class Live:
+    """The datasets of a client's project."""
+
+    def __init__(self, client: "bigquery.Client") -> None:
+        self._client = client
+        self._read: dict[str, Json | None] = {}
+        self._tables: dict[tuple[str, str], dict[str, str] | None] = {}
+
+    @property
+    def project(self) -> str:
+        return str(self._client.project)
+
+    def read(self, datasets: Iterable[str]) -> None:
+        """Read these datasets at once: the next `dataset()` of each answers from it."""
+        wanted = sorted(set(datasets))
+        with ThreadPoolExecutor(THREADS) as pool:
+            self._read.update(zip(wanted, pool.map(self._get, wanted), strict=True))
+
+    def dataset(self, dataset: str) -> Json | None:
+        """The dataset resource, or None."""
+        return self._read.pop(dataset) if dataset in self._read else self._get(dataset)
+
+    def datasets(self) -> list[str]:
+        """Ids of all datasets that the client may see, sorted."""
+        found, token = [], None
+        while True:
+            params = {"maxResults": 1000, "all": True} | ({"pageToken": token} if token else {})
+            page = self._call("GET", "", query_params=params)
+            found += [item["datasetReference"]["datasetId"] for item in page.get("datasets", [])]
+            if not (token := page.get("nextPageToken")):
+                return sorted(found)
+
+    def create(self, resource: Json) -> bool:
+        """Make a dataset; False when somebody else made it in the meantime."""
+        from google.api_core.exceptions import Conflict
+
+        try:
+            self._call("POST", "", query_params=ACCESS_POLICY_VERSION, data=resource)
+        except Conflict:
+            return False
+        return True
+
+    def patch(self, dataset: str, access: list[Json], etag: str) -> bool:
+        """Replace the access list; False when the dataset is no longer the one that was read."""
+        from google.api_core.exceptions import PreconditionFailed
+
+        try:
+            self._call(
+                "PATCH",
+                f"/{dataset}",
+                query_params=ACCESS_POLICY_VERSION,
+                data={"access": access},
+                headers={"If-Match": etag},
+            )
+        except PreconditionFailed:
+            return False
+        return True
+
+    def look(self, entries: Iterable[Entry]) -> None:
+        """Read at once what `created` will be asked for."""
+        places = {(r["projectId"], r["datasetId"]) for r in map(_reference, entries)} - self._tables.keys()
+        with ThreadPoolExecutor(THREADS) as pool:
+            wanted = sorted(places)
+            self._tables.update(zip(wanted, pool.map(self._list, wanted), strict=True))
+
+    def created(self, entry: Entry) -> str | None:
+        """When the view, dataset or routine of an entry was made, milliseconds; None when it does not exist.
+
+        A view that was dropped and made again has another time. Of a dataset or routine only whether it exists is told:
+        `0`.
+        """
+        reference = _reference(entry)
+        place = (reference["projectId"], reference["datasetId"])
+        if place not in self._tables:
+            self._tables[place] = self._list(place)
+        tables = self._tables[place]
+        if tables is None:
+            return None
+        if entry.kind == "view":
+            return tables.get(reference["tableId"])
+        if entry.kind == "routine":
+            return self._routine(*place, reference["routineId"])
+        return "0"
+
+    def forget(self) -> None:
+        """Look anew at views, datasets and routines."""
+        self._tables.clear()
+
+    def table(self, dataset: str, table: str) -> Json | None:
+        """The table resource, or None."""
+        from google.api_core.exceptions import NotFound
+
+        try:
+            return self._call("GET", f"/{dataset}/tables/{table}")
+        except NotFound:
+            return None
+
+    def tables(self, dataset: str) -> list[str] | None:
+        """Ids of a dataset's tables and views; None when there is no such dataset."""
+        found = self._list((self.project, dataset))
+        return None if found is None else sorted(found)
+
+    def _list(self, place: tuple[str, str]) -> dict[str, str] | None:
+        """table or view -> when it was made; None when there is no such dataset."""
+        from google.api_core.exceptions import NotFound
+
+        found: dict[str, str] = {}
+        token = None
+        while True:
+            params: dict[str, Any] = {"maxResults": 1000} | ({"pageToken": token} if token else {})
+            try:
+                page = self._request("GET", f"/projects/{place[0]}/datasets/{place[1]}/tables", query_params=params)
+            except NotFound:
+                return None
+            for item in page.get("tables", []):
+                found[item["tableReference"]["tableId"]] = str(item.get("creationTime", "0"))
+            if not (token := page.get("nextPageToken")):
+                return found
+
+    def _routine(self, project: str, dataset: str, routine: str) -> str | None:
+        from google.api_core.exceptions import NotFound
+
+        try:
+            self._request("GET", f"/projects/{project}/datasets/{dataset}/routines/{routine}")
+        except NotFound:
+            return None
+        return "0"
+
+    def _get(self, dataset: str) -> Json | None:
+        from google.api_core.exceptions import NotFound
+
+        try:
+            return self._call("GET", f"/{dataset}", query_params=ACCESS_POLICY_VERSION)
+        except NotFound:
+            return None
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Json:
+        return self._request(method, f"/projects/{self._client.project}/datasets{path}", **arguments)
+
+    def _request(self, method: str, path: str, **arguments: Any) -> Json:
+        from google.api_core.exceptions import Conflict, GoogleAPICallError, NotFound, PreconditionFailed
+        from google.cloud.bigquery.retry import DEFAULT_RETRY
+
+        call = DEFAULT_RETRY(self._client._connection.api_request)
+        try:
+            answer: Json = call(method=method, path=path, **arguments)
+        except (Conflict, NotFound, PreconditionFailed):
+            raise
+        except GoogleAPICallError as error:
+            raise NorenError(f"BigQuery refused {method} {path}: {error.message}") from error
+        return answer
+
+
+def _reference(entry: Entry) -> Json:
+    found: Json = entry.subject.get("dataset", entry.subject)
+    return found
