@@ -6,7 +6,7 @@ applier itself change the list, and the last entry of a service identity that pr
 
 from collections.abc import Collection, Iterable
 
-from iam.engine import RIGHTS, Right
+from iam.engine.rights import RIGHTS, Right
 from iam.entries import Entry
 from iam.files import AccessFiles
 
