@@ -4,6 +4,7 @@ decision = decide(world, "ana@example.com", Action.QUERY, TableName("p", "marts_
 """
 
 from iam.engine.decide import MAX_HOPS, Access, Decision, RowFilter, decide
+from iam.engine.from_dbt import from_dbt
 from iam.engine.from_files import from_files
 from iam.engine.holders import Reason
 from iam.engine.names import DatasetName, TableName
@@ -28,6 +29,7 @@ __all__ = [
     "TableName",
     "World",
     "decide",
+    "from_dbt",
     "from_files",
     "world",
 ]
