@@ -7,6 +7,7 @@ splitting them by shards of the event token.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from dataflow.contract import Contract
@@ -14,12 +15,9 @@ from dataflow.core import Anonymizer, Unpacked
 from dataflow.dead_letters import DeadLetter, dead_letter_rows
 from dataflow.journal import Entry
 from dataflow.keys import Sealer
-from dataflow.operators.deduplicate import Deduplicator, Index
+from dataflow.operators.deduplicate import Deduplicator, Events, Index
 from dataflow.sources.message import Message, event_position
 from dataflow.unknown_fields import unknown_field_rows
-
-Origin = tuple[str, int]
-"""(position, microseconds of broker publish time) of the event that a row comes from."""
 
 SHARD_DIGITS = 4
 """Hex digits of a token that its shard is made from: shards stay even up to some thousands of them."""
@@ -27,7 +25,8 @@ SHARD_DIGITS = 4
 
 @dataclass(frozen=True)
 class Candidates:
-    """raw, anonymized: rows of the accepted events, aligned with each other and with `origins`.
+    """raw, anonymized: rows of the accepted events, aligned with each other and with `origins`: token, position and
+    publish time of each.
 
     dead: rows of the dead-letter table, aligned with `dead_origins`; each position once.
     unknown: (row, path, JSON type) of every undeclared field of an accepted event.
@@ -36,24 +35,23 @@ class Candidates:
 
     raw: pl.DataFrame
     anonymized: pl.DataFrame
-    origins: list[Origin]
+    origins: Events
     dead: pl.DataFrame
-    dead_origins: list[Origin]
+    dead_origins: Events
     unknown: list[tuple[int, str, str]]
     newest: int
 
     def decide(self, deduplicator: Deduplicator, contract: Contract) -> Entry:
         """The entry of what is new to the deduplicator, which learns nothing yet: first the entry must be durable."""
-        tokens = self.raw["event_token"].to_list()
-        verdict = deduplicator.sort_out(tokens, [position for position, _ in self.origins])
-        dead = [row for row, (position, _) in enumerate(self.dead_origins) if not deduplicator.counted(position)]
-        new = set(verdict.new)
+        verdict = deduplicator.sort_out(self.origins)
+        dead = np.flatnonzero(~deduplicator.counted(self.dead_origins)).tolist()
+        duplicates = self.origins.pick(verdict.duplicates)
         index = Index(
-            accepted=[(tokens[row], *self.origins[row]) for row in verdict.new],
-            dead=[self.dead_origins[row] for row in dead],
-            # a message delivered twice in one batch counts once
-            duplicates=list(dict(self.origins[row] for row in verdict.duplicates).items()),
+            accepted=self.origins.pick(verdict.new) if len(verdict.new) < len(self.origins) else self.origins,
+            dead=self.dead_origins.pick(dead),
+            duplicates=Events(duplicates.positions, duplicates.received),
         )
+        new = set(verdict.new) if self.unknown else ()
         unknown = [(path, kind) for row, path, kind in self.unknown if row in new]
         return Entry(
             index,
@@ -82,9 +80,9 @@ class Candidates:
             shard: Candidates(
                 raw=self.raw[rows.get(shard, [])],
                 anonymized=self.anonymized[rows.get(shard, [])],
-                origins=[self.origins[row] for row in rows.get(shard, [])],
+                origins=self.origins.pick(rows.get(shard, [])),
                 dead=self.dead[dead.get(shard, [])],
-                dead_origins=[self.dead_origins[row] for row in dead.get(shard, [])],
+                dead_origins=self.dead_origins.pick(dead.get(shard, [])),
                 unknown=unknown.get(shard, []),
                 newest=self.newest,
             )
@@ -107,21 +105,26 @@ class Preparer:
         """Anonymize one batch, which is not empty. Raises SchemasAwayError like `Anonymizer.unpack`."""
         unpacked = self.unpack(messages)
         outcome = self._anonymizer.process(unpacked.batch)
-        origins = _origins(messages, unpacked)
+        positions, received = _origins(messages, unpacked)
         letters: dict[str, DeadLetter] = {}  # a message delivered twice in one batch is one dead letter
         for reject in outcome.rejects:
-            message, (position, received) = messages[unpacked.message[reject.index]], origins[reject.index]
+            message, position = messages[unpacked.message[reject.index]], positions[reject.index]
             payload, text = unpacked.payloads[reject.index], unpacked.batch.payloads[reject.index]
-            letters.setdefault(
-                position, DeadLetter(reject, payload, message.attributes, message.message_id, position, received, text)
+            letter = DeadLetter(
+                reject, payload, message.attributes, message.message_id, position, message.received, text
             )
+            letters.setdefault(position, letter)
         row_of = {index: row for row, index in enumerate(outcome.index)} if outcome.unknown else {}
         return Candidates(
             raw=outcome.raw,
             anonymized=outcome.anonymized,
-            origins=[origins[index] for index in outcome.index],
+            origins=Events.of(
+                pl.Series(positions, dtype=pl.String).gather(outcome.index),
+                np.array(received, np.int64)[outcome.index.to_numpy()],
+                outcome.raw["event_token"],
+            ),
             dead=dead_letter_rows(list(letters.values()), self.contract, self._anonymizer.policy, self._sealer),
-            dead_origins=[(letter.position, letter.received) for letter in letters.values()],
+            dead_origins=Events.of(list(letters), [letter.received for letter in letters.values()]),
             unknown=[(row_of[index], path, kind) for index, path, kind in outcome.unknown if index in row_of],
             newest=max(message.received for message in messages),
         )
@@ -135,14 +138,17 @@ class Preparer:
         )
 
 
-def _origins(messages: Sequence[Message], unpacked: Unpacked) -> list[Origin]:
-    """Of every event of the batch."""
+def _origins(messages: Sequence[Message], unpacked: Unpacked) -> tuple[list[str], list[int]]:
+    """(positions, microseconds of publish time) of every event of the batch."""
     if unpacked.number is None:
-        return [(message.position, message.received) for message in messages]
-    return [
-        (event_position(messages[message].position, number), messages[message].received)
-        for message, number in zip(unpacked.message, unpacked.number, strict=True)
-    ]
+        return [message.position for message in messages], [message.received for message in messages]
+    return (
+        [
+            event_position(messages[message].position, number)
+            for message, number in zip(unpacked.message, unpacked.number, strict=True)
+        ],
+        [messages[message].received for message in unpacked.message],
+    )
 
 
 def _picked(frame: pl.DataFrame, rows: list[int]) -> pl.DataFrame:

@@ -3,14 +3,15 @@
 import msgspec
 from apache_beam.coders import Coder
 
-from dataflow.candidates import Candidates, Origin
+from dataflow.candidates import Candidates
 from dataflow.journal.entry import decode_rows, encode_rows
+from dataflow.operators.index import Events
 
 
 class _Wire(msgspec.Struct, array_like=True):
     rows: bytes
-    origins: list[Origin]
-    dead_origins: list[Origin]
+    origins: Events
+    dead_origins: Events
     unknown: list[tuple[int, str, str]]
     newest: int
 

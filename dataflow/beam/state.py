@@ -62,21 +62,10 @@ class DayBags:
         days = {slot: day for slot, day in self._at.days.items() if day >= oldest}
         for slot in self._at.days.keys() - days.keys():
             self._bags[slot].clear()
-        for day, part in _by_day(index).items():
+        for day, part in index.by(DAY).items():
             if day >= oldest:
                 slot = day % DAYS
                 days[slot] = day
                 self._bags[slot].add(msgspec.msgpack.encode(part))
         self._at = Head(version, newest, days)
         self._head.write(msgspec.msgpack.encode(self._at))
-
-
-def _by_day(index: Index) -> dict[int, Index]:
-    parts: dict[int, Index] = {}
-    for accepted in index.accepted:
-        parts.setdefault(accepted[2] // DAY, Index()).accepted.append(accepted)
-    for dead in index.dead:
-        parts.setdefault(dead[1] // DAY, Index()).dead.append(dead)
-    for duplicate in index.duplicates:
-        parts.setdefault(duplicate[1] // DAY, Index()).duplicates.append(duplicate)
-    return parts

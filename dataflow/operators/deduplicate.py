@@ -5,10 +5,16 @@ message
 with the same identity. What tells them apart is the position: broker store, message id, index.
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from dataflow.operators.index import Events, Index, words
+from dataflow.operators.seen import Seen, first_of_each
+from dataflow.operators.state import Changes, State
 
 HOUR = 3_600_000_000
 
@@ -16,30 +22,9 @@ HORIZON = 8 * 24 * HOUR
 """How long an identity is remembered, microseconds of broker publish time: longer than the subscription's 7 days."""
 
 
-class Index(msgspec.Struct, array_like=True):
-    """What one journal entry decided: enough to rebuild the state. Tokens and positions only.
-
-    accepted: (event token, position, received) of every new event.
-    dead, duplicates: (position, received) of every event counted as such.
-    received is in microseconds of broker publish time.
-    """
-
-    accepted: list[tuple[str, str, int]] = msgspec.field(default_factory=list)
-    dead: list[tuple[str, int]] = msgspec.field(default_factory=list)
-    duplicates: list[tuple[str, int]] = msgspec.field(default_factory=list)
-
-    @property
-    def newest(self) -> int:
-        """The latest publish time in it, 0 when it is empty."""
-        times = [received for _, _, received in self.accepted]
-        times += [received for _, received in self.dead]
-        times += [received for _, received in self.duplicates]
-        return max(times, default=0)
-
-
 @dataclass
 class Verdict:
-    """Row numbers of one batch, each in exactly one list."""
+    """Row numbers of one batch, ascending, each in exactly one list."""
 
     new: list[int] = field(default_factory=list)
     duplicates: list[int] = field(default_factory=list)
@@ -47,70 +32,68 @@ class Verdict:
 
 
 class Deduplicator:
-    """A cache of the journal: `learn` every entry's index, in order, and ask about the next batch.
+    """A cache of the journal: `learn` every entry's index, and ask about the next batch.
 
-    State is kept in buckets of an hour of publish time; a bucket older than the horizon is let go whole.
+    Tokens and positions are kept as 128-bit keys, each with its hour of publish time: about 70 bytes an event. What is
+    older than the horizon counts as absent, and its room is used again.
     """
 
     def __init__(self, horizon: int = HORIZON) -> None:
         self._horizon = horizon
-        self._accepted: dict[str, str] = {}
-        self._counted: set[str] = set()
-        self._buckets: dict[int, tuple[list[str], list[str]]] = {}
+        self._tokens, self._positions = Seen(), Seen()
         self._newest = 0
 
-    def sort_out(self, tokens: Sequence[str], positions: Sequence[str]) -> Verdict:
-        """Which rows are new. Changes nothing: the state learns from what was staged."""
-        verdict = Verdict()
-        here: dict[str, str] = {}
-        duplicates: set[str] = set()
-        for row, (token, position) in enumerate(zip(tokens, positions, strict=True)):
-            known = self._accepted.get(token) or here.get(token)
-            # the position before anything else: another version of contract, policy or keys may accept what was dead,
-            # or give what was accepted another token
-            if position in self._counted or position in duplicates or known == position:
-                verdict.redelivered.append(row)
-            elif known is None:
-                here[token] = position
-                verdict.new.append(row)
-            else:
-                duplicates.add(position)
-                verdict.duplicates.append(row)
-        return verdict
+    @classmethod
+    def of(cls, state: State, horizon: int = HORIZON) -> Self:
+        """Rebuilt from state that `changes` made."""
+        deduplicator = cls(horizon)
+        for bucket in state.buckets():
+            for item in state.read(bucket):
+                deduplicator.learn(msgspec.msgpack.decode(item, type=Index))
+        return deduplicator
 
-    def counted(self, position: str) -> bool:
-        """Whether the event at this position was counted already: accepted, dead or duplicate."""
-        return position in self._counted
+    def sort_out(self, events: Events) -> Verdict:
+        """Which rows are new, of events with tokens. Changes nothing: the state learns from what was staged."""
+        token_keys, position_keys = words(events.tokens), words(events.positions)
+        # the position before anything else: another version of contract, policy or keys may accept what was dead, or
+        # give what was accepted another token
+        unseen = first_of_each(position_keys, ~self._positions.contains(position_keys))
+        new = first_of_each(token_keys, unseen & ~self._tokens.contains(token_keys))
+        return Verdict(*(np.flatnonzero(rows).tolist() for rows in (new, unseen & ~new, ~unseen)))
+
+    def counted(self, events: Events) -> npt.NDArray[np.bool_]:
+        """Whether each event was counted already, by its position: accepted, dead or duplicate."""
+        return self._positions.contains(words(events.positions))
 
     def learn(self, index: Index) -> None:
         """Take over what an entry decided."""
-        for token, position, received in index.accepted:
-            self._accepted[token] = position
-            self._counted.add(position)
-            tokens, positions = self._bucket(received)
-            tokens.append(token)
-            positions.append(position)
-        for position, received in [*index.dead, *index.duplicates]:
-            self._counted.add(position)
-            self._bucket(received)[1].append(position)
+        for events in index:
+            if len(events):
+                hours = (events.times // HOUR).astype(np.int32)
+                self._positions.add(words(events.positions), hours)
+                if events.tokens:
+                    self._tokens.add(words(events.tokens), hours)
         self._newest = max(self._newest, index.newest)
-        self._forget()
+        if self._newest:
+            self._tokens.oldest = self._positions.oldest = max(
+                (self._newest - self._horizon) // HOUR, self._tokens.oldest
+            )
 
-    def _bucket(self, received: int) -> tuple[list[str], list[str]]:
-        return self._buckets.setdefault(received // HOUR, ([], []))
+    def changes(self, index: Index, bucket: int) -> Changes:
+        """What learning the index changes in a state whose buckets are `bucket` microseconds long.
 
-    def _forget(self) -> None:
-        oldest = (self._newest - self._horizon) // HOUR
-        for hour in [hour for hour in self._buckets if hour < oldest]:
-            tokens, positions = self._buckets.pop(hour)
-            _drop(self._accepted, tokens)
-            self._counted.difference_update(positions)
+        Buckets that the horizon passed are dropped by whoever keeps the state, which knows what buckets there are.
+        """
+        return Changes(added={at: [msgspec.msgpack.encode(part)] for at, part in index.by(bucket).items()})
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the state."""
+        return self._tokens.bytes + self._positions.bytes
 
     def __len__(self) -> int:
         """Identities held."""
-        return len(self._accepted)
+        return len(self._tokens)
 
 
-def _drop(mapping: dict[str, str], keys: Iterable[str]) -> None:
-    for key in keys:
-        mapping.pop(key, None)
+__all__ = ["HORIZON", "HOUR", "Deduplicator", "Events", "Index", "Verdict"]

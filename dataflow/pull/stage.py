@@ -46,7 +46,7 @@ class Stager:
         ack_ids = [message.ack_id for message in messages]
         while True:
             entry = candidates.decide(self._deduplicator, self._preparer.contract)
-            if not (entry.index.accepted or entry.index.dead or entry.index.duplicates):
+            if not len(entry.index):
                 return Staged(None, entry, ack_ids, self._tables)
             try:
                 number = self._journal.stage(entry)

@@ -1,11 +1,11 @@
 """One message of a broker."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):  # a tenth of a frozen dataclass's cost
     """data, attributes: as published. received: microseconds of broker publish time.
 
     position: names the accepted message for ever: the broker's store id and the message id.

@@ -65,7 +65,7 @@ class Parts:
         }
         for role in ("raw", "anonymized") if rows else ():
             frames[role] = frames[role].clear(rows)
-        return Entry(Index([(f"t{rows}", f"p{rows}", 1)]), frames)
+        return Entry(Index.of([(f"t{rows}", f"p{rows}", 1)]), frames)
 
     def staged(self, rows: int, ack_id: str) -> Staged:
         entry = self.entry(rows)

@@ -11,6 +11,7 @@ from dataflow.journal import Journal
 from dataflow.keys import KeyRing
 from dataflow.objects import LocalObjects
 from dataflow.operators.deduplicate import Deduplicator
+from dataflow.operators.index import keys_of
 from dataflow.policy import Policy
 from dataflow.pull.stage import Stager
 from tests.dataflow.cases import encoded
@@ -58,9 +59,9 @@ def test_when_another_process_took_the_number_its_entry_is_learned_and_the_rest_
     staged = other.stage([message(encoded(1), 1), message(encoded(2), 9), message(b"", 3), message(encoded(4), 4)])
     assert staged.number == 1
     index = staged.entry.index
-    assert [position for _, position, _ in index.accepted] == ["/4"]
-    assert [position for position, _ in index.duplicates] == ["/9"]
-    assert index.dead == []
+    assert index.accepted.positions == keys_of(["/4"])
+    assert index.duplicates.positions == keys_of(["/9"])
+    assert len(index.dead) == 0
     assert journal.read(1).rows["raw"]["event_id"].to_list() == staged.entry.rows["raw"]["event_id"].to_list()
 
 

@@ -1,0 +1,123 @@
+"""A set of 128-bit keys, each with the hour that it was last added in: 20 bytes a slot, no objects.
+
+Open addressing with linear probing in 64 parts by the key's first bits, so that growing stops the pipeline for
+milliseconds. Keys are digests, so their bits are even already. A part is at most three quarters full.
+"""
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+PARTS_BITS = 6
+FIRST_SLOTS = 64
+EMPTY = -(1 << 31)
+"""The hour of an empty slot."""
+
+Words = npt.NDArray[np.uint64]
+Hours = npt.NDArray[np.int32]
+
+
+@numba.njit(cache=True, nogil=True)
+def _slot(high, low, hours, key_high, key_low):  # type: ignore[no-untyped-def]
+    """Where the key is, or the empty slot where it belongs."""
+    size = len(hours)
+    # the low word's upper half spread over the slots: any size will do, not only powers of two
+    slot = np.int64(((key_low >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32))
+    while hours[slot] != EMPTY and (low[slot] != key_low or high[slot] != key_high):
+        slot += 1
+        if slot == size:
+            slot = np.int64(0)
+    return slot
+
+
+@numba.njit(cache=True, nogil=True)
+def _contains(high, low, hours, keys, rows, oldest, found):  # type: ignore[no-untyped-def]
+    for row in rows:
+        found[row] = hours[_slot(high, low, hours, keys[row, 0], keys[row, 1])] >= oldest
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(high, low, hours, keys, rows, at):  # type: ignore[no-untyped-def]
+    """Adds keys[row] with the hour at[row]; the number of slots that were empty before."""
+    fresh = 0
+    for row in rows:
+        slot = _slot(high, low, hours, keys[row, 0], keys[row, 1])
+        if hours[slot] == EMPTY:
+            fresh += 1
+            high[slot], low[slot] = keys[row, 0], keys[row, 1]
+        hours[slot] = max(hours[slot], at[row])
+    return fresh
+
+
+@numba.njit(cache=True, nogil=True)
+def first_of_each(keys, wanted):  # type: ignore[no-untyped-def]
+    """Whether each wanted row is the first wanted one with its key; False for the others."""
+    size = 2 * len(keys) + 1
+    high, low = np.empty(size, np.uint64), np.empty(size, np.uint64)
+    hours = np.full(size, EMPTY, np.int32)
+    first = np.zeros(len(keys), np.bool_)
+    for row in range(len(keys)):
+        if wanted[row]:
+            slot = _slot(high, low, hours, keys[row, 0], keys[row, 1])
+            if hours[slot] == EMPTY:
+                high[slot], low[slot], hours[slot] = keys[row, 0], keys[row, 1], 0
+                first[row] = True
+    return first
+
+
+class _Part:
+    """One of the tables."""
+
+    def __init__(self, slots: int = FIRST_SLOTS) -> None:
+        self.high, self.low = np.zeros(slots, np.uint64), np.zeros(slots, np.uint64)
+        self.hours = np.full(slots, EMPTY, np.int32)
+        self.used = 0
+
+    def make_room(self, more: int, oldest: int) -> "_Part":
+        """This table where `more` keys fit, else a larger one, without the keys older than `oldest`."""
+        if (self.used + more) * 4 <= len(self.hours) * 3:
+            return self
+        kept = np.flatnonzero(self.hours >= oldest)
+        room = _Part(max(FIRST_SLOTS, (len(kept) + more) * 2))
+        keys = np.column_stack((self.high[kept], self.low[kept]))
+        room.used = _add(room.high, room.low, room.hours, keys, np.arange(len(kept)), self.hours[kept])
+        return room
+
+
+class Seen:
+    """The set. Keys are rows of an (n, 2) array of uint64; hours count in publish time.
+
+    oldest: keys of an earlier hour count as absent, and their room is used again when a part grows.
+    """
+
+    def __init__(self) -> None:
+        self._parts = [_Part() for _ in range(1 << PARTS_BITS)]
+        self.oldest = EMPTY + 1
+
+    def contains(self, keys: Words) -> npt.NDArray[np.bool_]:
+        found = np.zeros(len(keys), np.bool_)
+        for part, rows in self._split(keys):
+            table = self._parts[part]
+            _contains(table.high, table.low, table.hours, keys, rows, self.oldest, found)
+        return found
+
+    def add(self, keys: Words, hours: Hours) -> None:
+        for part, rows in self._split(keys):
+            table = self._parts[part] = self._parts[part].make_room(len(rows), self.oldest)
+            table.used += _add(table.high, table.low, table.hours, keys, rows, hours)
+
+    def _split(self, keys: Words) -> list[tuple[int, npt.NDArray[np.int64]]]:
+        """(part, its rows in order) of the parts that have rows."""
+        parts = (keys[:, 0] >> np.uint64(64 - PARTS_BITS)).astype(np.int64)
+        order = np.argsort(parts, kind="stable")
+        bounds = np.searchsorted(parts[order], np.arange((1 << PARTS_BITS) + 1))
+        return [(part, order[bounds[part] : bounds[part + 1]]) for part in np.unique(parts).tolist()]
+
+    @property
+    def bytes(self) -> int:
+        """Memory held."""
+        return sum(part.high.nbytes + part.low.nbytes + part.hours.nbytes for part in self._parts)
+
+    def __len__(self) -> int:
+        """Keys held that are not older than `oldest`."""
+        return sum(int(np.count_nonzero(part.hours >= self.oldest)) for part in self._parts)

@@ -1,0 +1,59 @@
+"""A set of keys with hours, against a dictionary that does the same; and what it weighs."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataflow.operators.seen import Seen, Words, first_of_each
+
+
+def keys(numbers: list[int]) -> Words:
+    """Of a few numbers, spread over the parts and colliding within them."""
+    return np.array([((number % 3) << 62, number) for number in numbers], np.uint64).reshape(-1, 2)
+
+
+@given(st.lists(st.tuples(st.lists(st.integers(0, 200), max_size=80), st.integers(0, 5), st.integers(0, 4))))
+def test_it_holds_what_was_added_and_is_not_older_than_oldest(
+    batches: list[tuple[list[int], int, int]],
+) -> None:
+    seen, model = Seen(), dict[int, int]()
+    for numbers, hour, oldest in batches:
+        seen.add(keys(numbers), np.full(len(numbers), hour, np.int32))
+        for number in numbers:
+            # a key that was forgotten comes back with the hour of now
+            model[number] = max(model.get(number, hour), hour)
+        seen.oldest = max(seen.oldest, oldest)
+        asked = list(range(0, 210, 3))
+        held = {number for number, at in model.items() if at >= seen.oldest}
+        assert seen.contains(keys(asked)).tolist() == [number in held for number in asked]
+        assert len(seen) == len(held)
+
+
+def test_what_is_forgotten_gives_its_room_back() -> None:
+    seen = Seen()
+    rng = np.random.default_rng(1)
+    for hour in range(50):
+        seen.add(rng.integers(0, 1 << 63, (2_000, 2)).astype(np.uint64) * np.uint64(2), np.full(2_000, hour, np.int32))
+        seen.oldest = hour - 4
+    assert len(seen) == 10_000
+    assert seen.bytes < 10_000 * 20 * 4
+
+
+def test_a_hundred_thousand_keys_take_forty_bytes_each_at_most() -> None:
+    seen = Seen()
+    rng = np.random.default_rng(1)
+    for _ in range(100):
+        seen.add(rng.integers(0, 1 << 64, (1_000, 2), dtype=np.uint64), np.zeros(1_000, np.int32))
+    assert 20 / 0.75 <= seen.bytes / len(seen) <= 42
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), max_size=30))
+def test_the_first_wanted_row_of_each_key(rows: list[tuple[int, bool]]) -> None:
+    first = first_of_each(keys([number for number, _ in rows]), np.array([wanted for _, wanted in rows], np.bool_))
+    met: set[int] = set()
+    expected = []
+    for number, wanted in rows:
+        expected.append(wanted and number not in met)
+        if wanted:
+            met.add(number)
+    assert first.tolist() == expected
