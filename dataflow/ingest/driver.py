@@ -182,12 +182,12 @@ class Ingest:
         tokens = candidates.raw["event_token"].to_list()
         if tokens:
             there = self._known.tokens(tokens, *bounds(candidates.raw["event_time"]))
-            deduplicator.learn(Index(accepted=[(token, ELSEWHERE, candidates.newest) for token in there]))
+            deduplicator.learn(Index.of([(token, ELSEWHERE, candidates.newest) for token in there]))
         dead = candidates.dead["dead_token"].to_list()
         if dead:
             there = self._known.dead(dead)
-            origins = zip(dead, candidates.dead_origins, strict=True)
-            deduplicator.learn(Index(dead=[origin for token, origin in origins if token in there]))
+            rows = [row for row, token in enumerate(dead) if token in there]
+            deduplicator.learn(Index(dead=candidates.dead_origins.pick(rows)))
         return candidates.decide(deduplicator, self._contract)
 
     def _settle(self) -> None:
@@ -213,5 +213,4 @@ def _overlapping(entry: Entry, received: int) -> Index:
     if "raw" not in entry.rows or not entry.index.accepted:
         return Index(dead=entry.index.dead)
     recent = entry.rows["raw"]["event_time"].dt.timestamp("us") >= received - HORIZON
-    pairs = zip(entry.index.accepted, recent, strict=True)
-    return Index(accepted=[accepted for accepted, late in pairs if late], dead=entry.index.dead)
+    return Index(accepted=entry.index.accepted.pick(recent.to_numpy()), dead=entry.index.dead)

@@ -81,7 +81,7 @@ class KnownInTables:
 def _staged(journal: Journal) -> Iterable[str]:
     """Tokens of the entries that no commit is recorded for."""
     for index in journal.uncommitted():
-        yield from (token for token, _, _ in index.accepted)
+        yield from index.accepted.token_names()
 
 
 def bounds(times: pl.Series) -> tuple[datetime.datetime, datetime.datetime]:

@@ -13,8 +13,7 @@ ENVELOPES = (Format.LOG_ENTRY,)
 """Formats that files carry as well: an exported log is a log entry a line. Of others they hold the event itself."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Imported(Message):
+class Imported(Message, frozen=True, gc=False):
     """A row as a message. row: what it is made of."""
 
     row: Row

@@ -73,6 +73,11 @@ class Events(msgspec.Struct, array_like=True):
         """received as an array."""
         return np.frombuffer(self.received, "<i8")
 
+    def token_names(self) -> list[str]:
+        """The tokens as text, 32 hex digits each."""
+        text = self.tokens.hex()
+        return [text[start : start + 2 * WIDTH] for start in range(0, len(text), 2 * WIDTH)]
+
     def pick(self, rows: npt.NDArray[np.bool_] | list[int]) -> "Events":
         """Those of a mask or of row numbers, in this order."""
         if not len(rows):

@@ -118,9 +118,7 @@ class MinuteMetrics:
         minutes: dict[int, Minute] = {}
         greatest = NEVER
         if index.accepted:
-            frame = rows["anonymized"].select(
-                *self._columns, pl.Series("received", [received for _, _, received in index.accepted], dtype=pl.Int64)
-            )
+            frame = rows["anonymized"].select(*self._columns, pl.Series("received", index.accepted.times))
             greatest = int(str(frame["at"].max()))
             frame = frame.with_columns((pl.col("at") - pl.col("at") % MINUTE).alias("minute"))
             late = frame["minute"] < self._windows.closed_before(state)
@@ -128,10 +126,10 @@ class MinuteMetrics:
                 self._loose(minutes, received).late += 1
             self._count(minutes, frame.filter(~late) if late.any() else frame)
         if index.dead:
-            for reason, (_, received) in zip(rows["dead"]["reason"], index.dead, strict=True):
+            for reason, received in zip(rows["dead"]["reason"], index.dead.times.tolist(), strict=True):
                 counts = self._loose(minutes, received)
                 counts.errors[reason] = counts.errors.get(reason, 0) + 1
-        for _, received in index.duplicates:
+        for received in index.duplicates.times.tolist():
             self._loose(minutes, received).duplicates += 1
         added = {minute: msgspec.msgpack.encode(kinds) for minute, kinds in minutes.items()}
         panes, changes = self._windows.step(state, added, greatest, watermark)

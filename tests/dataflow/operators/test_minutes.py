@@ -51,7 +51,7 @@ class Running:
         self, *events: Event, errors: list[tuple[str, int]] | None = None, duplicates: list[int] | None = None
     ) -> list[dict[str, Any]]:
         """Rows that one batch puts out."""
-        index = Index(
+        index = Index.of(
             [("t", "p", event.received) for event in events],
             [("p", time) for _, time in errors or []],
             [("p", time) for time in duplicates or []],
