@@ -1,0 +1,138 @@
+"""The repository's own models, compiled by real dbt without a connection, and what noren lineage says of them."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dataflow.errors import NorenError
+from dataflow.project import Project
+from scripts.build.lineage import lineage_of
+from scripts.cli.lineage import lineage as command
+
+ROOT = Path(__file__).parents[3]
+INCREMENTAL = """{{ config(materialized='incremental') }}
+select page_name as told from {{ ref('events') }}
+{% if is_incremental() %}
+union all select user_id from {{ ref('events') }} where event_time > (select max(told) from {{ this }})
+{% endif %}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The repository's files in a git repository of their own, compiled once."""
+    root = tmp_path_factory.mktemp("project")
+    for folder in ("dataflow/contracts", "dbt", "iam"):
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
+    shutil.copy(ROOT / "dataflow" / "policy.yaml", root / "dataflow")
+    for arguments in (
+        ["init", "-q"],
+        ["add", "."],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"],
+    ):
+        subprocess.run(["git", *arguments], cwd=root, check=True)
+    lineage_of(Project(root))
+    return Project(root)
+
+
+@pytest.fixture
+def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    monkeypatch.chdir(project.root)
+    yield project
+    subprocess.run(["git", "checkout", "-q", "."], cwd=project.root, check=True)
+
+
+def noren(*arguments: str) -> Result:
+    return CliRunner().invoke(command, arguments)
+
+
+def test_the_repositorys_models_are_proved(here: Project) -> None:
+    result = noren("--check")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("proved: ")
+
+
+def test_a_column_down_to_its_contract(here: Project) -> None:
+    assert noren("daily_active_users.users", "--no-html").stdout.splitlines()[:5] == [
+        "marts__product.daily_active_users (view, dbt/models/marts/product/daily_active_users.sql)",
+        "  users: count",
+        "    <- warehouse__app.events.user_id, counted",
+        "       <- anonymized__app.app_event.user_id",
+        "          = app_event.user_id (identifier), token",
+    ]
+
+
+def test_json_names_origins_and_what_decides(here: Project) -> None:
+    [told] = json.loads(noren("marts__product.top_screens", "--json").stdout)
+    assert told["columns"][0]["origins"] == [
+        {
+            "field": "app_event.timestamp",
+            "classification": "quasi_identifier",
+            "method": "truncate_time (unit minute: times to the minute)",
+            "passage": "derived",
+        }
+    ]
+    assert {"column": "warehouse__app.events.event_type", "how": ["filter"]} in told["influences"]
+
+
+def test_the_graph_needs_no_network_and_holds_no_sql(here: Project, tmp_path: Path) -> None:
+    file = tmp_path / "graph.html"
+    assert noren("--html", str(file)).exit_code == 0
+    text = file.read_text()
+    assert "default-src 'none'" in text
+    assert "checkins_by_area_hour" in text
+    assert not [
+        word
+        for word in ("http://", "https://", "select\\n", "group by")
+        if word in text.replace("http://www.w3.org/2000/svg", "")
+    ]
+
+
+def test_what_did_not_change_is_not_compiled_again(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.build.compiled._run", None)
+    assert lineage_of(here).relations()
+    then = lineage_of(here, revision=(here, "HEAD"))
+    assert then.relations() == lineage_of(here).relations()
+
+
+def test_caches_hold_no_sql(here: Project) -> None:
+    files = list((here.state / "cache" / "lineage").iterdir())
+    assert len(files) == 2
+    assert not [file for file in files if b"= 'page_view'" in file.read_bytes()]  # a literal of top_screens
+
+
+def test_models_are_not_written_to(here: Project) -> None:
+    status = subprocess.run(["git", "status", "--porcelain", "dbt"], cwd=here.root, capture_output=True, check=True)
+    assert status.stdout == b""
+
+
+def test_a_model_that_lies_fails_the_check_with_its_line(here: Project) -> None:
+    mart = here.dbt / "models" / "marts" / "product" / "daily_active_users.sql"
+    mart.write_text(mart.read_text().replace("count(distinct user_id) as users", "min(user_id) as users"))
+    asks = here.dbt / "models" / "marts" / "product" / "top_screens.sql"
+    asks.write_text("{{ config(materialized='incremental') }}\n{% set x = run_query('select 1') %}" + asks.read_text())
+    result = noren("--check")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, NorenError)
+    assert "dbt cannot compile the models" in str(result.exception)
+    assert "top_screens" in str(result.exception)
+    asks.write_text("select 1 as one")
+    assert noren("--check").stdout.splitlines() == [
+        "dbt/models/marts/product/product.yml:20: marts__product.daily_active_users.users is declared count, and carries "
+        "pseudonym, from app_event.user_id (identifier), token."
+    ]
+
+
+def test_the_second_run_of_an_incremental_model_counts_too(here: Project) -> None:
+    file = here.dbt / "models" / "marts" / "product" / "told.sql"
+    file.write_text(INCREMENTAL)
+    try:
+        found = lineage_of(here)
+    finally:
+        file.unlink()
+    assert found.columns("noren-local.marts__product.told") == {"told": "pseudonym"}
