@@ -20,7 +20,7 @@ NOBODY = "http://127.0.0.1:9"
 """Where nothing answers: an attempt to connect fails at once."""
 
 INCREMENTAL = "{{% macro is_incremental() %}}{{{{ return({later}) }}}}{{% endmacro %}}\n"
-"""dbt's own asks the warehouse. An incremental model's second run has SQL that the first has not, so both are rendered."""
+"""dbt's own asks the warehouse. A second run has SQL that the first has not, so both are rendered."""
 ADDED = "noren_is_incremental.sql"
 
 PARTIAL = "partial_parse.msgpack"

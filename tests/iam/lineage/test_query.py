@@ -1,7 +1,5 @@
 """Lineage of single queries: columns by where they come from, and what only decides about rows."""
 
-# ruff: noqa: E501 - one case a line
-
 import pytest
 
 from iam.engine import TableName

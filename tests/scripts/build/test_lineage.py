@@ -123,8 +123,8 @@ def test_a_model_that_lies_fails_the_check_with_its_line(here: Project) -> None:
     assert "top_screens" in str(result.exception)
     asks.write_text("select 1 as one")
     assert noren("--check").stdout.splitlines() == [
-        "dbt/models/marts/product/product.yml:20: marts__product.daily_active_users.users is declared count, and carries "
-        "pseudonym, from app_event.user_id (identifier), token."
+        "dbt/models/marts/product/product.yml:20: marts__product.daily_active_users.users is declared count, and "
+        "carries pseudonym, from app_event.user_id (identifier), token."
     ]
 
 
