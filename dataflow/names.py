@@ -3,6 +3,9 @@
 DEAD_LETTERS = ("dead_letter", "events")
 """(dataset, table) of what could not be accepted."""
 
+REPLAYS = ("dead_letter", "replays")
+"""(dataset, table) of the dead letters that were published again."""
+
 UNKNOWN_FIELDS = ("operations", "unknown_fields")
 """(dataset, table) of the names and types, never the values, of fields that no contract declares."""
 

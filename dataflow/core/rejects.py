@@ -2,32 +2,8 @@
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Reason(StrEnum):
-    """Reason codes; they stand in dead_letter.events and in metrics."""
-
-    EMPTY_MESSAGE = "empty_message"
-    TOO_LARGE = "too_large"
-    INVALID_UTF8 = "invalid_utf8"
-    MALFORMED_JSON = "malformed_json"
-    TOO_DEEP = "too_deep"
-    WRONG_TYPE = "wrong_type"
-    MISSING_FIELD = "missing_field"
-    NOT_ALLOWED = "not_allowed"
-    OUT_OF_RANGE = "out_of_range"
-    WRONG_LENGTH = "wrong_length"
-    INVALID_TIMESTAMP = "invalid_timestamp"
-    INVALID_DATE = "invalid_date"
-    INVALID_FORMAT = "invalid_format"
-    FUTURE_EVENT = "future_event"
-    TOO_OLD = "too_old"
-    MALFORMED_COMPRESSION = "malformed_compression"
-    MALFORMED_AVRO = "malformed_avro"
-    MALFORMED_PROTOBUF = "malformed_protobuf"
-    UNKNOWN_SCHEMA = "unknown_schema"
-
+from dataflow.core.reasons import Reason as Reason
 
 WHOLE = "$"
 """The field of a reject that concerns the whole message."""

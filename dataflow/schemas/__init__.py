@@ -7,6 +7,7 @@ from dataflow.schemas.tables import (
     ledger_table,
     minute_metrics_table,
     raw_table,
+    replay_table,
     tables,
     unknown_field_table,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "ledger_table",
     "minute_metrics_table",
     "raw_table",
+    "replay_table",
     "tables",
     "unknown_field_table",
 ]

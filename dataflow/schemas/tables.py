@@ -135,7 +135,7 @@ def dead_letter_table() -> Table:
         ),
     )
     columns = (
-        _own("dead_token", ColumnType.STRING, "Names this dead letter: digest of its position in the subscription."),
+        _own("dead_token", ColumnType.STRING, "Names this dead letter: digest of stream and position."),
         _own("stream", ColumnType.STRING, "The contract it was read with."),
         _own("reason", ColumnType.STRING, "Reason code, such as missing_field."),
         _own("field", ColumnType.STRING, "Path of the field at fault; $ for the whole message."),
@@ -151,6 +151,20 @@ def dead_letter_table() -> Table:
         _own("batch_id", ColumnType.STRING, "Commit group that wrote the row."),
     )
     return Table(dataset, name, columns, "receive_time", "What could not be accepted, redacted and replayable.")
+
+
+def replay_table() -> Table:
+    """`dead_letter.replays`: which dead letters were published again, and as what."""
+    dataset, name = names.REPLAYS
+    columns = (
+        _own("dead_token", ColumnType.STRING, "The dead letter that was published again."),
+        _own("stream", ColumnType.STRING, "Its stream."),
+        _own("reason", ColumnType.STRING, "Why it had been dead."),
+        _own("replay_time", ColumnType.TIMESTAMP, "When it was published again."),
+        _own("message_id", ColumnType.STRING, "The broker's id of the new message."),
+        _own("batch_id", ColumnType.STRING, "Part of a replay that wrote the row."),
+    )
+    return Table(dataset, name, columns, "replay_time", "Dead letters that were published again.")
 
 
 def unknown_field_table() -> Table:

@@ -16,6 +16,7 @@ VERBS = {
     "build": ("scripts.cli.build:build_command", "Build the dbt models."),
     "contract": ("scripts.cli.contract:contract", "Check, compare, draft and render the contracts."),
     "demo": ("scripts.cli.demo:demo", "Run the main job end to end on a stack of its own."),
+    "dlq": ("scripts.cli.dlq:dlq", "List, show and replay dead letters."),
     "down": ("scripts.cli.down:down", "Stop the local stack."),
     "ingest": ("scripts.cli.ingest:ingest", "Import files, a database or BigQuery rows."),
     "keys": ("scripts.cli.keys:keys", "List, rotate, re-wrap and export keysets."),

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +59,17 @@ class LocalTopics:
 
         Raises NorenError when the server refuses a request; what was accepted before it stays.
         """
+        # Pub/Sub takes a message with data or attributes only
+        return self.publish_messages(stream, [(payload, {} if payload else {"empty": "true"}) for payload in payloads])
+
+    def publish_messages(self, stream: str, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[str]:
+        """The same for messages with attributes: (data, attributes)."""
         call = self._call("Publisher/Publish", types.PublishRequest, types.PublishResponse)
         ids: list[str] = []
-        for batch in _batches(payloads):
+        for batch in _batches(messages):
             request = types.PublishRequest.pb()(topic=self.topic(stream))
-            for payload in batch:
-                message = request.messages.add(data=payload)
-                if not payload:
-                    message.attributes["empty"] = "true"  # Pub/Sub takes a message with data or attributes only
+            for data, attributes in batch:
+                request.messages.add(data=data).attributes.update(attributes)
             try:
                 ids.extend(call(request, timeout=60).message_ids)
             except grpc.RpcError as error:
@@ -87,15 +90,16 @@ class LocalTopics:
                 raise NorenError(f"{resource.name}: cannot be made: {error.details()}.") from error
 
 
-def _batches(payloads: Sequence[bytes]) -> Iterable[list[bytes]]:
-    batch: list[bytes] = []
+def _batches(messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> Iterable[list[tuple[bytes, Mapping[str, str]]]]:
+    batch: list[tuple[bytes, Mapping[str, str]]] = []
     size = 0
-    for payload in payloads:
-        if batch and (len(batch) >= PUBLISH_MESSAGES or size + len(payload) > PUBLISH_BYTES):
+    for data, attributes in messages:
+        more = len(data) + sum(len(name) + len(value) for name, value in attributes.items())
+        if batch and (len(batch) >= PUBLISH_MESSAGES or size + more > PUBLISH_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append(payload)
-        size += len(payload)
+        batch.append((data, attributes))
+        size += more
     if batch:
         yield batch
 

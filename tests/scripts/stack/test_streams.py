@@ -64,7 +64,7 @@ def test_a_name_that_the_server_refuses_is_one_sentence(stream: Stream) -> None:
     ],
 )
 def test_a_request_stays_within_the_services_limits(sizes: list[int], batches: list[int]) -> None:
-    assert [len(batch) for batch in _batches([bytes(size) for size in sizes])] == batches
+    assert [len(batch) for batch in _batches([(bytes(size), {}) for size in sizes])] == batches
 
 
 def test_lines_of_a_file_are_events(tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
-"""Dead letters: rows of `dead_letter.events` for what could not be accepted.
+"""The envelope of a dead letter: a row of `dead_letter.events` for an event that could not be accepted.
 
 In clear stand the reason, the names that the contract declares and the attributes that the policy allows; the
-message itself
-only sealed. Error text that quotes the message would leak it (mozilla/gcp-ingestion#1096).
+message itself only sealed. Error text that quotes the message would leak it (mozilla/gcp-ingestion#1096).
 """
 
 import datetime
@@ -33,6 +32,7 @@ class DeadLetter:
     payload: its own bytes: what is sealed, and with the attributes can be published again.
     received: microseconds of broker publish time.
     text: the event as JSON, where the payload is another format; empty when there is none.
+    opaque: nobody may look into the payload, not even for its shape: it may kill who does.
     """
 
     reject: Reject
@@ -42,13 +42,14 @@ class DeadLetter:
     position: str
     received: int
     text: bytes = b""
+    opaque: bool = False
 
 
 def dead_letter_rows(letters: Sequence[DeadLetter], contract: Contract, policy: Policy, sealer: Sealer) -> pl.DataFrame:
     """Rows of the dead-letter table, without `batch_id`."""
     rows = []
     for letter in letters:
-        token = hashlib.sha256(letter.position.encode()).hexdigest()[:32]
+        token = dead_token(contract.stream, letter.position)
         clear = [
             {"name": name, "value": value}
             for name, value in sorted(letter.attributes.items())
@@ -68,12 +69,17 @@ def dead_letter_rows(letters: Sequence[DeadLetter], contract: Contract, policy: 
                 "message_id": letter.message_id,
                 "payload_bytes": len(letter.payload),
                 "attributes": clear,
-                "payload_redacted": redacted(letter.text or letter.payload, contract),
+                "payload_redacted": None if letter.opaque else redacted(letter.text or letter.payload, contract),
                 "sealed": sealer.seal(content, token.encode()),
             }
         )
     schema = {name: kind for name, kind in dead_letter_table().polars().items() if name != "batch_id"}
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def dead_token(stream: str, position: str) -> str:
+    """Names a dead letter: a position is unique within its stream only (Pub/Sub numbers messages by topic)."""
+    return hashlib.sha256(f"{stream}\0{position}".encode()).hexdigest()[:32]
 
 
 def open_dead_letter(sealed: bytes, dead_token: str, sealer: Sealer) -> tuple[bytes, dict[str, str]]:

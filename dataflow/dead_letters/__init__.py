@@ -1,0 +1,5 @@
+"""Dead letters: what could not be accepted, redacted, sealed and replayable. See README.md for how they count."""
+
+from dataflow.dead_letters.envelope import PURPOSE, DeadLetter, dead_letter_rows, dead_token, open_dead_letter
+
+__all__ = ["PURPOSE", "DeadLetter", "dead_letter_rows", "dead_token", "open_dead_letter"]
