@@ -8,12 +8,15 @@ final name it never shows a half-written object after a crash.
 """
 
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 from dataflow.errors import NorenError
+
+_DRAFT = re.compile(r"\..+\.[0-9a-f]{32}")
 
 
 class Objects(Protocol):
@@ -81,3 +84,10 @@ class LocalObjects:
 
     def delete(self, name: str) -> None:
         (self._root / name).unlink(missing_ok=True)
+
+    def sweep(self, prefix: str) -> int:
+        """Delete the drafts that a crash left below `prefix/`; how many. Only for who is alone in writing there."""
+        drafts = [path for path in (self._root / prefix).rglob(".*") if _DRAFT.fullmatch(path.name)]
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
+        return len(drafts)

@@ -1,4 +1,4 @@
-"""One entry: what a batch decided (the index) and what it puts out (the rows), encoded and sealed."""
+"""One entry: what a batch decided (the index), what it puts out (the rows), what it does to operators' state."""
 
 import io
 from dataclasses import dataclass, field
@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import msgspec
 import polars as pl
 
-from dataflow.operators.deduplicate import Index
+from dataflow.operators.index import Index
+from dataflow.operators.state import Changes, StateByOperator
 
 
 @dataclass(frozen=True)
@@ -14,23 +15,49 @@ class Entry:
     """rows: role of the table (raw, anonymized, dead, unknown) -> rows without `batch_id`; empty once committed.
 
     consumed: where a bounded source is to go on behind this entry, in the source's own words; empty for a broker's.
+    state: changes of operators' state, by the operator's name.
     """
 
     index: Index
     rows: dict[str, pl.DataFrame] = field(default_factory=dict)
     consumed: str = ""
+    state: StateByOperator = field(default_factory=dict)
 
 
 class Head(msgspec.Struct, array_like=True):
-    """The object that makes an entry exist: its index, the name of the object that holds its rows, what it consumed."""
+    """What of an entry, or of several in order, stays when their rows are committed."""
 
-    index: Index
-    rows: str
+    index: Index = msgspec.field(default_factory=Index)
     consumed: str = ""
+    state: dict[str, Changes] = msgspec.field(default_factory=dict)
 
 
+class _Wire(msgspec.Struct, array_like=True):
+    head: Head
+    rows: msgspec.Raw
+
+
+_WIRE = msgspec.msgpack.Decoder(_Wire)
 _HEAD = msgspec.msgpack.Decoder(Head)
 _ROWS = msgspec.msgpack.Decoder(dict[str, bytes])
+
+
+def head_of(entry: Entry) -> Head:
+    return Head(entry.index, entry.consumed, dict(entry.state))
+
+
+def encode_entry(entry: Entry) -> bytes:
+    return msgspec.msgpack.encode(_Wire(head_of(entry), msgspec.Raw(encode_rows(entry.rows))))
+
+
+def decode_entry(data: bytes) -> Entry:
+    wire = _WIRE.decode(data)
+    return Entry(wire.head.index, decode_rows(bytes(wire.rows)), wire.head.consumed, wire.head.state)
+
+
+def decode_entry_head(data: bytes) -> Head:
+    """The head alone: the rows are not looked at."""
+    return _WIRE.decode(data).head
 
 
 def encode_head(head: Head) -> bytes:

@@ -1,22 +1,28 @@
-"""Staging and commit groups on create-if-absent objects.
+"""Staging and commit groups on create-if-absent objects. See README.md for the protocol and the objects."""
 
-Layout below a shard's name: `identity` (a random id, once), `entries/N`, `rows/N-<random>`, `groups/G`, `committed/G`.
-An entry exists when `entries/N` does; its rows were written before, under a name of their own, so that an attempt
-that lost
-leaves nothing but an orphan. All of it is sealed under the journal's key.
-"""
-
+import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 import polars as pl
 
-from dataflow.journal.entry import Entry, Head, decode_head, decode_rows, encode_head, encode_rows
+from dataflow.errors import NorenError
+from dataflow.journal.entry import (
+    Entry,
+    Head,
+    decode_entry,
+    decode_entry_head,
+    decode_head,
+    encode_entry,
+    encode_head,
+    head_of,
+)
+from dataflow.journal.folds import Fold, due, fold_heads, whole, without_events
 from dataflow.keys import Sealer
 from dataflow.objects import Objects
-from dataflow.operators.deduplicate import Index
+from dataflow.operators.index import Index
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,10 @@ class Taken(Exception):  # noqa: N818  (not an error: the existing entry wins)
 
 
 class Journal:
-    """One shard's journal. One process writes it at a time, but nothing breaks when two do: the first entry wins."""
+    """One shard's journal. One process writes it at a time: the one that began last; another is told at its next step.
+
+    It may be used by several threads: one that stages, one that commits, and those that put out.
+    """
 
     def __init__(self, objects: Objects, sealer: Sealer, shard: str) -> None:
         self._objects = objects
@@ -51,116 +60,239 @@ class Journal:
         self.shard = shard
         objects.create(f"{shard}/identity", uuid.uuid4().hex[:12].encode())
         self.id = objects.read(f"{shard}/identity").decode()
-        numbers = self._numbers("entries")
-        groups = self._numbers("groups")
-        self.next_entry = numbers[-1] + 1 if numbers else 0
-        self.next_group = groups[-1] + 1 if groups else 0
+        self._lock = threading.Lock()
+        self._term: int | None = None
+        self._missed: list[Fold] = []  # committed by another process since this one opened the journal
+        self._heads: dict[int, Head] = {}  # of entries that this process staged and did not commit
+        self._held: dict[str, int] = {}  # output -> number of the last entry that it has
+        self._folds, _ = self._found_folds()
+        entries, groups = self._numbers("entries"), self._numbers("groups")
+        self._oldest = entries[0] if entries else self.frontier + 1
+        self.next_entry = max([self.frontier, *entries]) + 1
+        self.next_group = max([self._last_group, *groups]) + 1
+
+    @property
+    def frontier(self) -> int:
+        """Number of the last committed entry, -1 when there is none."""
+        return self._folds[-1].last if self._folds else -1
 
     def stage(self, entry: Entry) -> int:
         """Make the entry exist under the next number, durably; its number.
 
-        Raises Taken when the number exists; the caller learns from that entry and stages the rest again.
+        Raises Taken when the number exists; the caller learns from that entry and stages the rest again. Raises
+        NorenError when another process writes this journal by now.
         """
+        self._begin()
+        if self._missed:
+            missed, self._missed = self._missed, []
+            head = fold_heads([self._fold_head(fold) for fold in missed])
+            raise Taken(missed[-1].last, Entry(head.index, consumed=head.consumed, state=head.state))
         number = self.next_entry
-        name = self._name("rows", number) + f"-{uuid.uuid4().hex[:8]}"
-        self._objects.create(name, self._seal(name, encode_rows(entry.rows)))
-        head = self._name("entries", number)
+        name = self._name("entries", number)
         self.next_entry = number + 1
-        if not self._objects.create(head, self._seal(head, encode_head(Head(entry.index, name, entry.consumed)))):
-            self._objects.delete(name)
-            raise Taken(number, Entry(self._head(number).index))
+        if not self._objects.create(name, self._seal(name, encode_entry(entry))):
+            head = self._head(number)
+            raise Taken(number, Entry(head.index, consumed=head.consumed, state=head.state))
+        self._check_term()
+        self._heads[number] = head_of(entry)
         return number
 
     def read(self, number: int) -> Entry:
-        """An entry with its rows. Raises NorenError when there is none or its rows are gone (it was committed)."""
-        head = self._head(number)
-        return Entry(head.index, decode_rows(self._open(head.rows)))
+        """An entry with its rows. Raises NorenError when there is none or its rows are gone."""
+        return decode_entry(self._open(self._name("entries", number)))
+
+    def heads(self) -> Iterator[tuple[int, Head]]:
+        """(number of the last entry, head) of every fold and of every entry that is not committed, in order: what state
+        is rebuilt from."""
+        for fold in self._folds:
+            yield fold.last, decode_head(self._open(self._fold_name(fold)))
+        for number in self._numbers("entries"):
+            if number > self.frontier:
+                yield number, self._head(number)
 
     def indexes(self) -> Iterator[tuple[int, Index]]:
-        """(number, index) of every entry that is kept, in order: what state is rebuilt from."""
-        for number in self._numbers("entries"):
-            yield number, self._head(number).index
+        """The same, indexes alone."""
+        for number, head in self.heads():
+            yield number, head.index
 
     def uncommitted(self) -> Iterator[Index]:
         """Indexes of the entries that no commit is recorded for, also those that another process staged just now."""
         numbers = self._numbers("entries")
-        groups = self.uncommitted_groups()
-        grouped = {number for group in groups for number in range(group.first, group.last + 1)}
-        recorded = self._numbers("groups")
-        behind = self._group(recorded[-1]).last if recorded else -1
+        folds, _ = self._found_folds()
         for number in numbers:
-            if number in grouped or number > behind:
-                yield self._head(number).index
+            if not folds or number > folds[-1].last:
+                try:
+                    yield self._head(number).index
+                except NorenError:
+                    if self._objects_has("entries", number):
+                        raise  # else it was committed in between
 
     def consumed(self) -> str:
         """What the last entry consumed; empty when there is none. `clean` always keeps the last."""
-        numbers = self._numbers("entries")
-        return self._head(numbers[-1]).consumed if numbers else ""
+        numbers = [number for number in self._numbers("entries") if number > self.frontier]
+        if numbers:
+            return self._head(numbers[-1]).consumed
+        return decode_head(self._open(self._fold_name(self._folds[-1]))).consumed if self._folds else ""
 
     def group(self, first: int, last: int) -> Group:
         """Record the bounds of the next group before its first write. Bounds that are recorded already win."""
+        self._begin()
         number = self.next_group
         name = self._name("groups", number)
         self._objects.create(name, self._seal(name, msgspec.msgpack.encode((first, last))))
         self.next_group = number + 1
+        self._check_term()
         return self._group(number)
 
     def uncommitted_groups(self) -> list[Group]:
         """Groups whose bounds are recorded and whose commit is not, in order."""
-        committed = set(self._numbers("committed"))
-        return [self._group(number) for number in self._numbers("groups") if number not in committed]
+        return [self._group(number) for number in self._numbers("groups") if number > self._last_group]
 
     def ungrouped(self) -> range:
         """Numbers of the entries behind the last group."""
-        groups = self._numbers("groups")
-        if groups:
-            return range(self._group(groups[-1]).last + 1, self.next_entry)
-        numbers = self._numbers("entries")
-        return range(numbers[0] if numbers else self.next_entry, self.next_entry)
+        groups = self.uncommitted_groups()
+        return range((groups[-1].last if groups else self.frontier) + 1, self.next_entry)
 
     def commit(self, group: Group) -> None:
-        """Record that every table has the group's rows, and delete the rows here."""
-        name = self._name("committed", group.number)
-        self._objects.create(name, self._seal(name, b""))
+        """Record that every table has the group's rows. Their heads stay, folded with those before when it is time; the
+        entries go when every output has them."""
+        self._begin()
+        head = fold_heads([self._heads.get(n) or self._head(n) for n in range(group.first, group.last + 1)])
+        fold = Fold(group.number, group.number, group.first, group.last, len(head.index), head.index.newest)
+        self._record(fold, head)
+        self._check_term()
         for number in range(group.first, group.last + 1):
-            self._objects.delete(self._head(number).rows)
+            self._heads.pop(number, None)
+        self._objects.delete(self._name("groups", group.number))
+        with self._lock:
+            self._folds.append(fold)
+        self._let_go()
+        while parts := due(self._folds):
+            self._replace(parts, fold_heads([self._fold_head(part) for part in parts]))
+
+    def hold(self, outputs: Mapping[str, int]) -> None:
+        """From now on entries that one of these outputs does not have keep their rows, committed or not.
+
+        outputs: name -> number of the last entry that it has, -1 for none.
+        """
+        with self._lock:
+            self._held = dict(outputs)
+
+    def put_out(self, output: str, number: int) -> None:
+        """The output has all entries up to this number."""
+        with self._lock:
+            self._held[output] = number
+        self._let_go()
+
+    def kept(self, behind: int) -> list[int]:
+        """Numbers of the entries behind this one whose rows are there, in order."""
+        return [number for number in self._numbers("entries") if number > behind]
 
     def clean(self, horizon: int) -> None:
-        """Delete what a crash or time left: rows of committed groups, orphans, entries past the horizon.
+        """Delete what a crash or time left: parts of folds, bounds of committed groups, entries that nobody needs, and
+        events past the horizon.
 
-        horizon: microseconds of publish time, counted back from the newest entry.
+        horizon: microseconds of publish time, counted back from the newest event.
         """
-        uncommitted = {n for group in self.uncommitted_groups() for n in range(group.first, group.last + 1)}
-        uncommitted.update(self.ungrouped())
-        needed = {self._head(number).rows for number in uncommitted}
-        for name in list(self._objects.names(f"{self.shard}/rows")):
-            if name not in needed:
-                self._objects.delete(name)
-        indexes = list(self.indexes())
-        newest = max((index.newest for _, index in indexes), default=0)
-        kept = {number for number, index in indexes if index.newest >= newest - horizon} | uncommitted
-        groups = self._numbers("groups")
-        for number in groups[:-1]:  # the last group stays: it says where the ungrouped entries begin
-            group = self._group(number)
-            entries = range(group.first, group.last + 1)
-            if kept.isdisjoint(entries):
-                for entry in entries:
-                    self._objects.delete(self._name("entries", entry))
-                # the group before its commit: a group without one would be written again
+        self._begin()
+        for part in self._found_folds()[1]:
+            self._objects.delete(self._fold_name(part))
+        for number in self._numbers("groups"):
+            if number <= self._last_group:
                 self._objects.delete(self._name("groups", number))
-                self._objects.delete(self._name("committed", number))
-        for number in set(self._numbers("committed")) - set(groups):
-            self._objects.delete(self._name("committed", number))
+        self._oldest = min([*self._numbers("entries"), self._oldest])
+        self._let_go()
+        self.forget(horizon)
+
+    def forget(self, horizon: int) -> None:
+        """Delete folds whose events are past the horizon, but the last; operators' state in them is handed on."""
+        newest = max((fold.newest for fold in self._folds), default=0)
+        while len(self._folds) > 1 and self._folds[0].newest < newest - horizon:
+            oldest, after = self._folds[:2]
+            left = without_events(self._fold_head(oldest))
+            if left is not None:
+                self._replace([oldest, after], fold_heads([left, self._fold_head(after)]))
+                continue
+            self._objects.delete(self._fold_name(oldest))
+            with self._lock:
+                del self._folds[0]
+
+    @property
+    def _last_group(self) -> int:
+        return self._folds[-1].last_group if self._folds else -1
+
+    def _begin(self) -> None:
+        """Take the journal over from whoever wrote it before, at the first write.
+
+        Whoever began earlier finds the newer term behind its next write and stops; whatever it wrote before that is
+        found here, for a term is written before the entries are listed.
+        """
+        if self._term is not None:
+            return
+        term = max(self._numbers("terms"), default=-1) + 1
+        while not self._objects.create(self._name("terms", term), b""):
+            term += 1
+        self._term = term
+        for number in self._numbers("terms"):
+            if number < term:
+                self._objects.delete(self._name("terms", number))
+        with self._lock:
+            self._folds, _ = self._found_folds()
+        self._missed = [fold for fold in self._folds if fold.last >= self.next_entry]
+        self.next_entry = max(self.next_entry, self.frontier + 1)
+        self.next_group = max(self.next_group, self._last_group + 1)
+
+    def _check_term(self) -> None:
+        if max(self._numbers("terms")) != self._term:
+            raise NorenError(f"{self.shard}: another process writes this journal too; stop it.")
+
+    def _record(self, fold: Fold, head: Head) -> None:
+        name = self._fold_name(fold)
+        self._objects.create(name, self._seal(name, encode_head(head)))
+
+    def _replace(self, parts: Sequence[Fold], head: Head) -> None:
+        """Make one fold of neighbours."""
+        index = head.index
+        fold = Fold(
+            parts[0].first_group, parts[-1].last_group, parts[0].first, parts[-1].last, len(index), index.newest
+        )
+        self._record(fold, head)
+        for part in parts:
+            self._objects.delete(self._fold_name(part))
+        with self._lock:
+            at = self._folds.index(parts[0])
+            self._folds[at : at + len(parts)] = [fold]
+
+    def _let_go(self) -> None:
+        """Delete the entries that are committed and that every output has."""
+        with self._lock:
+            last = min([self.frontier, *self._held.values()])
+            numbers, self._oldest = range(self._oldest, last + 1), max(self._oldest, last + 1)
+        for number in numbers:
+            self._objects.delete(self._name("entries", number))
+
+    def _found_folds(self) -> tuple[list[Fold], list[Fold]]:
+        names = self._objects.names(f"{self.shard}/indexes")
+        return whole([Fold.named(name.rpartition("/")[2]) for name in names])
+
+    def _fold_head(self, fold: Fold) -> Head:
+        return decode_head(self._open(self._fold_name(fold)))
+
+    def _fold_name(self, fold: Fold) -> str:
+        return f"{self.shard}/indexes/{fold.name}"
 
     def _group(self, number: int) -> Group:
         first, last = msgspec.msgpack.decode(self._open(self._name("groups", number)), type=tuple[int, int])
         return Group(number, first, last, f"{self.id}-{number:08d}")
 
     def _head(self, number: int) -> Head:
-        return decode_head(self._open(self._name("entries", number)))
+        return decode_entry_head(self._open(self._name("entries", number)))
 
     def _name(self, kind: str, number: int) -> str:
         return f"{self.shard}/{kind}/{number:012d}"
+
+    def _objects_has(self, kind: str, number: int) -> bool:
+        return number in self._numbers(kind)
 
     def _numbers(self, kind: str) -> list[int]:
         return sorted(int(name.rpartition("/")[2]) for name in self._objects.names(f"{self.shard}/{kind}"))

@@ -89,7 +89,9 @@ class PullPipeline:
     ) -> None:
         self._lock = ShardLock(state, shard)
         self._subscription = subscription
-        self._journal = Journal(LocalObjects(state), keys.sealer("journal"), shard)
+        objects = LocalObjects(state)
+        objects.sweep(shard)
+        self._journal = Journal(objects, keys.sealer("journal"), shard)
         self._deduplicator = Deduplicator()
         self.progress = Progress(anonymizer.contract.stream, policy_version=anonymizer.policy.version)
         self._watcher = watcher

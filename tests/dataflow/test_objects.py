@@ -79,6 +79,8 @@ def test_a_crash_before_the_name_exists_leaves_no_half_object(
     assert list(store.names("s")) == []
     assert store.create("s/1", b"whole") is True
     assert store.read("s/1") == b"whole"
+    assert (store.sweep("other"), store.sweep("s"), store.sweep("s")) == (0, 1, 0)
+    assert [path.name for path in (tmp_path / "s").iterdir()] == ["1"]
 
 
 def test_files_and_their_directory_are_for_their_owner_only(tmp_path: Path) -> None:

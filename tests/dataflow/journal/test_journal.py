@@ -1,17 +1,22 @@
 """The journal: entries exist at once or not at all, groups keep their recorded bounds, nothing in it is readable."""
 
+import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from dataflow.errors import NorenError
-from dataflow.journal import Entry, Journal, Taken
+from dataflow.journal import Entry, Journal, Taken, folds
+from dataflow.journal.folds import Fold
 from dataflow.journal.journal import concatenate
 from dataflow.keys import KeyRing, Sealer
 from dataflow.objects import LocalObjects
 from dataflow.operators.deduplicate import HORIZON, Deduplicator, Events, Index, Verdict
+from dataflow.operators.index import joined
+from dataflow.operators.state import Changes
 
 NOW = 1_768_471_200_000_000
 SECRET = "ana@example.com"
@@ -94,37 +99,31 @@ def test_a_number_that_exists_wins_and_the_rest_goes_into_the_next(opened: Calla
     assert same(one.read(1), entry(2))
 
 
-def test_who_lost_a_number_leaves_no_rows(objects: LocalObjects, opened: Callable[[], Journal]) -> None:
-    one, other = opened(), opened()
-    one.stage(entry(1))
-    with pytest.raises(Taken):
-        other.stage(entry(2))
-    assert len(files(objects, "rows")) == 1
-
-
 def test_a_number_that_was_taken_and_committed_meanwhile_still_tells_its_index(opened: Callable[[], Journal]) -> None:
     one, other = opened(), opened()
     one.stage(entry(1))
     one.commit(one.group(0, 0))
     with pytest.raises(Taken) as taken:
         other.stage(entry(2))
-    assert taken.value.entry == Entry(entry(1).index, {})
+    assert (taken.value.number, taken.value.entry) == (0, Entry(entry(1).index))
+    assert other.stage(entry(2)) == 1
 
 
-def test_a_crash_between_rows_and_head_leaves_an_orphan_and_no_entry(
-    objects: Crashing, opened: Callable[[], Journal]
+def test_who_began_before_is_stopped_and_what_it_wrote_then_counts_for_nobody(
+    objects: LocalObjects, opened: Callable[[], Journal]
 ) -> None:
-    objects.when = lambda what, name: what == "create" and "/entries/" in name
-    with pytest.raises(Crash):
-        opened().stage(entry(1))
-    objects.when = lambda *_: False
+    one = opened()
+    one.stage(entry(0))
+    other = opened()
+    other.commit(other.group(0, 0))
+    assert other.stage(entry(1)) == 1
+    other.commit(other.group(1, 1))
+    with pytest.raises(NorenError, match=r"^shard: another process writes this journal too; stop it\.$"):
+        one.stage(entry(2))  # entry 1, whose number is free again
     again = opened()
-    assert (list(again.indexes()), list(again.ungrouped())) == ([], [])
-    assert again.stage(entry(2)) == 0
-    assert len(files(objects, "rows")) == 2
+    assert [number for number, _ in again.indexes()] == [0, 1]
     again.clean(HORIZON)
-    assert len(files(objects, "rows")) == 1
-    assert same(opened().read(0), entry(2))
+    assert (files(objects, "entries"), again.stage(entry(3))) == ([], 2)
 
 
 def test_a_group_is_a_run_of_entries_with_an_id_of_its_own(opened: Callable[[], Journal]) -> None:
@@ -161,23 +160,9 @@ def test_a_committed_entry_keeps_its_index_and_no_rows(objects: LocalObjects, op
     journal.stage(entry(0))
     journal.commit(journal.group(0, 0))
     assert list(opened().indexes()) == [(0, entry(0).index)]
-    assert files(objects, "rows") == []
+    assert [files(objects, kind) for kind in ("entries", "groups")] == [[], []]
     with pytest.raises(NorenError, match="cannot be read"):
         opened().read(0)
-
-
-def test_a_crash_in_the_middle_of_a_commit_is_tidied_up(objects: Crashing, opened: Callable[[], Journal]) -> None:
-    journal = opened()
-    for number in range(3):
-        journal.stage(entry(number))
-    objects.when = lambda what, _: what == "delete"
-    with pytest.raises(Crash):
-        journal.commit(journal.group(0, 1))
-    objects.when = lambda *_: False
-    again = opened()
-    assert (again.uncommitted_groups(), list(again.ungrouped())) == ([], [2])
-    again.clean(HORIZON)
-    assert [name[:12] for name in files(objects, "rows")] == ["000000000002"]
 
 
 def test_entries_past_the_horizon_are_let_go_with_their_group(
@@ -189,8 +174,107 @@ def test_entries_past_the_horizon_are_let_go_with_their_group(
         journal.commit(journal.group(number, number))
     journal.clean(HORIZON)
     assert [number for number, _ in opened().indexes()] == [2, 3]
-    assert [files(objects, kind) for kind in ("groups", "committed")] == [[f"{n:012}" for n in (2, 3)]] * 2
     assert opened().stage(entry(4)) == 4
+
+
+@pytest.mark.parametrize("survives", range(30))
+def test_a_crash_anywhere_in_commits_and_folds_loses_nothing_and_doubles_nothing(
+    objects: Crashing, opened: Callable[[], Journal], monkeypatch: pytest.MonkeyPatch, survives: int
+) -> None:
+    monkeypatch.setattr(folds, "FAN", 2)
+    journal, step = opened(), 0
+    for number in range(5):
+        journal.stage(entry(number, NOW + number))
+
+    def dies(*_: object) -> bool:
+        nonlocal step
+        step += 1
+        return step > survives
+
+    objects.when = dies
+    with contextlib.suppress(Crash):
+        for first, last in ((0, 1), (2, 2), (3, 3), (4, 4)):
+            journal.commit(journal.group(first, last))
+    objects.when = lambda *_: False
+    again = opened()
+    kept = {number: same(again.read(number), entry(number, NOW + number)) for number in again.kept(again.frontier)}
+    again.clean(HORIZON)
+    assert joined(index for _, index in again.indexes()) == joined(entry(n, NOW + n).index for n in range(5))
+    assert kept == dict.fromkeys(range(again.frontier + 1, 5), True)
+    for group in again.uncommitted_groups():
+        again.commit(group)
+    if len(again.ungrouped()):
+        again.commit(again.group(again.ungrouped()[0], again.ungrouped()[-1]))
+    assert joined(index for _, index in opened().indexes()) == joined(entry(n, NOW + n).index for n in range(5))
+    assert [files(objects, kind) for kind in ("entries", "groups")] == [[], []]
+    assert opened().stage(entry(9)) == 5
+
+
+def test_folds_are_few_however_many_groups_were_committed(
+    objects: LocalObjects, opened: Callable[[], Journal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folds, "FAN", 3)
+    journal = opened()
+    for number in range(26):
+        journal.stage(entry(number, NOW + number))
+        journal.commit(journal.group(number, number))
+    assert [Fold.named(name).groups for name in files(objects, "indexes")] == [9, 9, 3, 3, 1, 1]
+    assert [number for number, _ in opened().indexes()] == [8, 17, 20, 23, 24, 25]
+
+
+def test_a_fold_is_no_larger_than_its_bound(
+    objects: LocalObjects, opened: Callable[[], Journal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folds, "FAN", 2)
+    monkeypatch.setattr(folds, "MOST_EVENTS", 4)  # an entry of these tests has two
+    journal = opened()
+    for number in range(5):
+        journal.stage(entry(number))
+        journal.commit(journal.group(number, number))
+    assert [Fold.named(name).groups for name in files(objects, "indexes")] == [2, 2, 1]
+
+
+def test_an_output_keeps_rows_until_it_has_them(objects: LocalObjects, opened: Callable[[], Journal]) -> None:
+    journal = opened()
+    journal.hold({"one": -1, "two": -1})
+    for number in range(3):
+        journal.stage(entry(number))
+    journal.put_out("one", 2)
+    journal.commit(journal.group(0, 1))
+    assert journal.kept(-1) == [0, 1, 2]
+    journal.put_out("two", 0)
+    assert journal.kept(-1) == [1, 2]
+    again = opened()
+    again.hold({"one": 2, "two": 0})
+    again.clean(HORIZON)
+    assert (again.kept(-1), again.frontier, same(again.read(1), entry(1))) == ([1, 2], 1, True)
+    again.put_out("two", 2)
+    assert again.kept(-1) == [2]  # not committed
+
+
+def test_state_of_operators_outlives_the_horizon(opened: Callable[[], Journal]) -> None:
+    journal = opened()
+    steps = (
+        ({"o": Changes(added={1: [b"a"], 2: [b"b"]})}, NOW - 2 * HORIZON),
+        ({"o": Changes([1], {3: [b"c"]}), "p": Changes(added={1: [b"d"]})}, NOW - 2 * HORIZON),
+        ({}, NOW),
+    )
+    for number, (state, received) in enumerate(steps):
+        journal.stage(replace(entry(number, received), state=state))
+        journal.commit(journal.group(number, number))
+    journal.clean(HORIZON)
+    heads = [head for _, head in opened().heads()]
+    assert [head.index for head in heads] == [entry(2, NOW).index]
+    assert heads[0].state == {"o": Changes(added={2: [b"b"], 3: [b"c"]}), "p": Changes(added={1: [b"d"]})}
+
+
+def test_where_a_source_goes_on_is_known_after_the_commit(opened: Callable[[], Journal]) -> None:
+    journal = opened()
+    for number in range(2):
+        journal.stage(replace(entry(number), consumed=f"line {number}"))
+        assert opened().consumed() == f"line {number}"
+    journal.commit(journal.group(0, 1))
+    assert opened().consumed() == "line 1"
 
 
 def test_the_last_group_stays_however_old(opened: Callable[[], Journal]) -> None:
@@ -209,39 +293,6 @@ def test_what_is_not_committed_is_never_let_go(opened: Callable[[], Journal]) ->
     journal.group(0, 0)
     journal.clean(HORIZON)
     assert [same(opened().read(number), entry(number, NOW - 2 * HORIZON)) for number in (0, 1)] == [True, True]
-
-
-@pytest.mark.parametrize("survives", range(8))
-def test_a_crash_while_old_entries_are_let_go_leaves_a_journal_that_opens(
-    objects: Crashing, opened: Callable[[], Journal], survives: int
-) -> None:
-    journal = opened()
-    for number, received in enumerate((NOW - 2 * HORIZON, NOW - 2 * HORIZON, NOW - 2 * HORIZON, NOW)):
-        journal.stage(entry(number, received))
-    for bounds in ((0, 1), (2, 2), (3, 3)):
-        journal.commit(journal.group(*bounds))
-    done = [0]
-
-    def dies(what: str, name: str) -> bool:
-        done[0] += what == "delete"
-        return done[0] > survives
-
-    objects.when = dies
-    try:
-        journal.clean(HORIZON)
-        crashed = False
-    except Crash:
-        crashed = True
-    assert crashed is (survives < 7)  # two groups, three entries
-    objects.when = lambda *_: False
-    again = opened()
-    assert (again.uncommitted_groups(), list(again.ungrouped())) == ([], [])
-    again.clean(HORIZON)
-    assert [files(objects, kind) for kind in ("entries", "groups", "committed")] == [
-        ["000000000003"],
-        ["000000000002"],
-        ["000000000002"],
-    ]
 
 
 def test_the_state_rebuilt_from_the_journal_is_the_state_before(opened: Callable[[], Journal]) -> None:

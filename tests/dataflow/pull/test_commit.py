@@ -9,7 +9,7 @@ import pytest
 
 from dataflow.contract import Contract
 from dataflow.errors import NorenError
-from dataflow.journal import Entry, Journal
+from dataflow.journal import Entry, Journal, Taken
 from dataflow.keys import KeyRing
 from dataflow.objects import LocalObjects
 from dataflow.operators.deduplicate import Index
@@ -144,19 +144,18 @@ def test_a_second_writer_of_the_journal_stops_it_and_nothing_is_lost(parts: Part
     first = parts.staged(1, "a")
     other = parts.opened()
     other.stage(parts.entry(2))
-    parts.journal.next_entry += 1  # as after Taken
-    third = parts.staged(3, "c")
-    parts.sink.open.clear()
+    with pytest.raises(Taken):
+        parts.staged(3, "c")
+    with pytest.raises(NorenError, match=r"^shard: another process writes this journal too; stop it\.$"):
+        parts.staged(3, "c")
     parts.committer.put(first)
-    parts.committer.put(third)
     parts.committer.start()
-    parts.sink.open.set()
     with pytest.raises(NorenError, match=r"^shard: another process writes this journal too; stop it\.$"):
         parts.committer.finish()
     assert (parts.acknowledged, parts.sink.written) == ([], {})
     later = Parts(parts.directory, _Keys(parts), parts.tables)  # type: ignore[arg-type]
     later.committer.recover()
-    assert later.sink.written["raw"] == [("00", 6)]
+    assert later.sink.written["raw"] == [("00", 1), ("01", 5)]
 
 
 def test_a_slow_sink_slows_down_who_stages(
