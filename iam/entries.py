@@ -71,6 +71,11 @@ class Entry:
         return self.kind in RESOURCE_KINDS
 
     @property
+    def written_kind(self) -> str:
+        """The key that says to whom or what, as it stands in the file."""
+        return next((kind for kind in (*MEMBER_KINDS, *RESOURCE_KINDS) if kind in self.given), "")
+
+    @property
     def deleted(self) -> bool:
         """Whether its member was deleted: `deleted:serviceAccount:a@b.com?uid=1`. It grants nothing."""
         return isinstance(self.subject, str) and self.subject.startswith("deleted:")

@@ -9,6 +9,11 @@ import click
 
 VERBS = {
     "apply": ("scripts.cli.acl.apply:apply_command", "Make the access lists of all datasets what iam/ says."),
+    "grant-temporary": (
+        "scripts.cli.acl.grant_temporary:grant_temporary",
+        "Grant a group something for hours or days, with a reason.",
+    ),
+    "lint": ("scripts.cli.acl.lint:lint_command", "Check the files of iam/ against rules, and mend what is safe."),
     "plan": ("scripts.cli.acl.plan:plan_command", "Say what apply would change."),
 }
 """verb -> (module:command, one line of help)"""
