@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import ClassVar
 
+from iam.engine import Table, TableName
 from iam.engine.rights import RIGHTS, Right
 from iam.entries import Entry
 from iam.files import AccessFiles, Fault
 from iam.lint.finding import Finding, Fix, Severity, Spot
 from iam.lint.settings import Settings
-from iam.manifest import Relations
 from iam.positions import Place
 
 
@@ -22,7 +22,7 @@ class Context:
 
     files: AccessFiles
     faults: tuple[Fault, ...] = ()
-    relations: Relations | None = None
+    relations: Mapping[TableName, Table] | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -83,12 +83,14 @@ def place(entry: Entry) -> Place:
 class Rule:
     """One rule. Its docstring is its documentation: a first line, then why.
 
-    code: for ever. name: how people call it. Subclasses are collected by `iam.lint.rules`.
+    code: for ever. name: how people call it. fixes: whether `--fix` mends what it finds. Subclasses are collected by
+    `iam.lint.rules`.
     """
 
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity] = Severity.ERROR
+    fixes: ClassVar[bool] = False
 
     def check(self, context: Context) -> Iterator[Finding]:
         """What is wrong."""

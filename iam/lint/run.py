@@ -1,23 +1,25 @@
 """Runs all rules over the files of a project."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dataflow.project import Project
+from iam.engine import Table, TableName
 from iam.files import read
 from iam.lint.finding import Finding
 from iam.lint.rule import Context
 from iam.lint.rules import RULES
 from iam.lint.settings import FILE, read_settings
-from iam.manifest import Relations
 
 SPEAK_OF_ACCESS = (("dbt", (".sql", ".yml", ".yaml")), ("terraform", (".tf",)))
 """Folder -> ends of names of files in which somebody else may own an access list."""
 NOT_OURS = {"target", "dbt_packages", ".terraform", ".noren", "logs", "tests"}
 
 
-def lint(project: Project, relations: Relations | None = None, now: datetime | None = None) -> list[Finding]:
+def lint(
+    project: Project, relations: Mapping[TableName, Table] | None = None, now: datetime | None = None
+) -> list[Finding]:
     """Every finding, in the order of files and lines; those that iam/lint.yaml says are meant are left out.
 
     relations: what dbt builds; without it the rules of authorized views find less. now: the clock for expiries.

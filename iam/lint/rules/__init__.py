@@ -17,3 +17,12 @@ RULES: tuple[type[Rule], ...] = tuple(
     )
 )
 """Each has a code of its own."""
+
+
+def table() -> str:
+    """The rules as a Markdown table, as the README has it."""
+    lines = ["| code | name | what must hold | `--fix` |", "|---|---|---|---|"]
+    for rule in RULES:
+        fixes = "yes" if rule.fixes else ""
+        lines.append(f"| {rule.code} | {rule.name} | {rule.summary()} | {fixes} |")
+    return "\n".join(lines) + "\n"

@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from iam.engine.names import TableName
+from iam.engine import Kind, Table, TableName
 from iam.entries import Entry
 from iam.files.shape import did_you_mean
 from iam.lint.finding import Append, Finding, Remove, Severity, Spot
 from iam.lint.rule import Context, Rule, place
-from iam.manifest import Relations
 
 BUDGET = 2_500
 """Authorized resources a dataset: https://cloud.google.com/bigquery/quotas#dataset_limits"""
@@ -23,12 +22,13 @@ class MissingAuthorizedView(Rule):
     """
 
     code, name = "NRN030", "missing-authorized-view"
+    fixes = True
 
     def check(self, context: Context) -> Iterator[Finding]:
         relations, files = context.relations or {}, context.files
         consumers = _consumers(relations, context)
         for view in relations.values():
-            if not view.view:
+            if view.kind is Kind.TABLE:
                 continue
             for dataset in sorted({s.dataset for s in view.reads if s.project == files.project}):
                 if dataset not in files.datasets or authorized(files.authorized.get(dataset, ()), view.name):
@@ -42,7 +42,7 @@ class MissingAuthorizedView(Rule):
                     told = f"{reads_whom} and is not authorized there: {lacking[0]} gets 403"
                     file = f"iam/authorized_views/{dataset}.json"
                     entry = {"view": {"projectId": "${project}", **_reference(view.name)}}
-                    yield self.finding(Spot(file), told, "add it (dbt: " + view.file + ")", Append(file, entry))
+                    yield self.finding(Spot(file), told, f"add it ({_file(view)})", Append(file, entry))
 
 
 class ExcessiveAuthorizedView(Rule):
@@ -53,10 +53,11 @@ class ExcessiveAuthorizedView(Rule):
     """
 
     code, name = "NRN031", "excessive-authorized-view"
+    fixes = True
 
     def check(self, context: Context) -> Iterator[Finding]:
         relations = context.relations or {}
-        built = {name.dataset for name in relations}
+        built = {name.dataset for name, relation in relations.items() if relation.kind is not Kind.TABLE}
         for source, entries in context.files.authorized.items():
             for entry in entries:
                 if entry.kind != "view" or (name := _name(entry)).dataset not in built:
@@ -66,7 +67,7 @@ class ExcessiveAuthorizedView(Rule):
                     hint = did_you_mean(name.table, [n.table for n in relations if n.dataset == name.dataset])
                     told = f"dbt builds no {name.dataset}.{name.table}"
                 elif all(read.dataset != source for read in relation.reads):
-                    told, hint = f"{name.dataset}.{name.table} does not read {source} ({relation.file})", ""
+                    told, hint = f"{name.dataset}.{name.table} does not read {source} ({_file(relation)})", ""
                 else:
                     continue
                 yield self.finding(place(entry), told, hint or "remove the entry", Remove(place(entry)))
@@ -87,7 +88,7 @@ class BrokenChain(Rule):
                 if read.project == files.project and read.dataset not in files.datasets:
                     told = f"{relation.name.dataset}.{relation.name.table} reads {read.dataset}.{read.table}"
                     hint = f"add iam/datasets/{read.dataset}.json"
-                    yield self.finding(Spot(relation.file), f"{told}, whose dataset has no file", hint)
+                    yield self.finding(Spot(_file(relation)), f"{told}, whose dataset has no file", hint)
         for source, entries in files.authorized.items():
             for entry in entries:
                 dataset = entry.subject.get("dataset", entry.subject)
@@ -150,19 +151,23 @@ def authorized(entries: tuple[Entry, ...], view: TableName) -> bool:
     )
 
 
-def _consumers(relations: Relations, context: Context) -> Mapping[TableName, frozenset[str]]:
+def _consumers(relations: Mapping[TableName, Table], context: Context) -> Mapping[TableName, frozenset[str]]:
     """view -> who may ask it: readers of its dataset, and of views over it."""
     found = {name: set(context.readers.get(name.dataset, ())) for name in relations}
     waiting = list(relations)
     while waiting:
         name = waiting.pop()
-        if not relations[name].view:
+        if relations[name].kind is Kind.TABLE:
             continue
         for read in relations[name].reads:
             if read in found and not found[name] <= found[read]:
                 found[read] |= found[name]
                 waiting.append(read)
     return {name: frozenset(who) for name, who in found.items()}
+
+
+def _file(relation: Table) -> str:
+    return relation.place.file if relation.place else "dbt"
 
 
 def _reference(view: TableName) -> dict[str, str]:

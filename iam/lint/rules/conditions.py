@@ -29,6 +29,7 @@ class ExpiredCondition(_Bounded):
     """
 
     code, name, severity = "NRN040", "expired-condition", Severity.WARNING
+    fixes = True
 
     def check(self, context: Context) -> Iterator[Finding]:
         for entry, until in self.bounds(context):

@@ -50,6 +50,7 @@ class DuplicateEntry(_Fault):
     """
 
     code, name, sort = "NRN004", "duplicate-entry", Sort.DUPLICATE
+    fixes = True
 
     def check(self, context: Context) -> Iterator[Finding]:
         for fault in context.faults:
@@ -71,6 +72,7 @@ class DeletedMember(Rule):
     """
 
     code, name, severity = "NRN006", "deleted-member", Severity.WARNING
+    fixes = True
 
     def check(self, context: Context) -> Iterator[Finding]:
         for _, entry in context.grants():

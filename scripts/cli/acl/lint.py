@@ -10,7 +10,7 @@ from dataflow.errors import NorenError
 from dataflow.project import Project
 
 if TYPE_CHECKING:
-    from iam.manifest import Relations
+    from iam.engine import Table, TableName
 
 
 @click.command("lint", epilog="Example: noren acl lint --format sarif > lint.sarif")
@@ -61,16 +61,16 @@ def lint_command(
         sys.exit(1)
 
 
-def relations(project: Project, manifest: Path | None) -> "Relations":
+def relations(project: Project, manifest: Path | None) -> "dict[TableName, Table]":
     """What dbt builds, from a manifest that is given or rendered now."""
     import json
 
-    from iam import manifest as manifests
+    from iam.engine import from_dbt
     from scripts.build.manifest import manifest_of
 
     if manifest is None:
-        return manifests.relations(manifest_of(project, lambda told: click.echo(f"{told} ...", err=True)), project.id)
+        return from_dbt(manifest_of(project, lambda told: click.echo(f"{told} ...", err=True)))
     try:
-        return manifests.relations(json.loads(manifest.read_text("utf-8")), project.id)
-    except (ValueError, KeyError, TypeError) as error:
+        return from_dbt(json.loads(manifest.read_text("utf-8")))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NorenError(f"{manifest}: is no manifest of dbt.") from error
