@@ -15,6 +15,8 @@ from dataflow.pull.fit import columns, fit
 from dataflow.pull.stage import Staged
 from dataflow.schemas import Table
 from dataflow.sinks.base import Sink
+from dataflow.telemetry.catalogue import Stage
+from dataflow.telemetry.pipeline import Telemetry
 
 MOST_GROUP_ROWS = 200_000
 """Raw rows after which a group is closed: bounds memory and the size of one load job."""
@@ -32,8 +34,14 @@ class Committer:
     """
 
     def __init__(
-        self, journal: Journal, sink: Sink, tables: dict[str, Table], acknowledge: Callable[[list[str]], None]
+        self,
+        journal: Journal,
+        sink: Sink,
+        tables: dict[str, Table],
+        acknowledge: Callable[[list[str]], None],
+        telemetry: Telemetry | None = None,
     ) -> None:
+        self._telemetry = telemetry or Telemetry()
         self._journal = journal
         self._sink = sink
         self._tables = tables
@@ -75,9 +83,14 @@ class Committer:
         if self.failure is not None:
             raise self.failure
 
+    @property
+    def waiting(self) -> int:
+        """Staged batches that are not committed."""
+        return self._waiting.unfinished_tasks
+
     def idle(self) -> bool:
         """Nothing waits and nothing is being written."""
-        return self._waiting.unfinished_tasks == 0
+        return self.waiting == 0
 
     def finish(self) -> None:
         """Commit what waits, then stop. Raises what the committing thread died of."""
@@ -93,7 +106,12 @@ class Committer:
     def _run(self) -> None:
         try:
             while (batch := self._next()) is not None:
-                self._commit_batch(batch)
+                try:
+                    self._commit_batch(batch)
+                except BaseException as error:
+                    for staged in batch:
+                        staged.trace.end(error)
+                    raise
                 for _ in batch:
                     self._waiting.task_done()
         except BaseException as error:  # noqa: BLE001  (handed to the main thread, which raises it)
@@ -129,8 +147,16 @@ class Committer:
             if numbers != list(range(group.first, group.last + 1)):
                 # what another process staged or grouped is not here to be written; a restart reads it from the journal
                 raise NorenError(f"{self._journal.shard}: another process writes this journal too; stop it.")
-            self._commit(group, [entry for _, entry in entries], batch[0].tables)
-        self._acknowledge([ack_id for staged in batch for ack_id in staged.ack_ids])
+            traces = [staged.trace for staged in batch if staged.number is not None]
+            with self._telemetry.timed(Stage.COMMIT, *traces, batch_id=group.id):
+                self._commit(group, [entry for _, entry in entries], batch[0].tables)
+            self._telemetry.committed(len(entries), min(staged.oldest for staged in batch))
+        ack_ids = [ack_id for staged in batch for ack_id in staged.ack_ids]
+        with self._telemetry.timed(Stage.ACKNOWLEDGE, *(staged.trace for staged in batch)):
+            self._acknowledge(ack_ids)
+        self._telemetry.acknowledged(len(ack_ids))
+        for staged in batch:
+            staged.trace.end()
 
     def _commit(self, group: Group, entries: list[Entry], tables: dict[str, Table], *, begun: bool = False) -> None:
         """begun: an earlier process may have begun to write this group."""

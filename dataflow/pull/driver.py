@@ -23,6 +23,9 @@ from dataflow.schemas import tables
 from dataflow.sinks.base import Sink
 from dataflow.sources.message import Message
 from dataflow.sources.pubsub import PubSubSubscription
+from dataflow.telemetry import catalogue
+from dataflow.telemetry.pipeline import Telemetry
+from dataflow.telemetry.trace import NO_TRACE, BatchTrace
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +77,7 @@ class PullPipeline:
     sink: writes to the stream's tables, which exist (`Sink.ensure`).
     state: the directory of its journal, locked while it runs.
     watcher: gives anonymizers of newer bundles, which are taken between two batches.
+    telemetry: is told of every batch.
     Raises NorenError when another live process holds the lock.
     """
 
@@ -86,7 +90,9 @@ class PullPipeline:
         state: Path,
         shard: str,
         watcher: Watcher[Anonymizer] | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
+        self._telemetry = telemetry or Telemetry()
         self._lock = ShardLock(state, shard)
         self._subscription = subscription
         objects = LocalObjects(state)
@@ -95,10 +101,13 @@ class PullPipeline:
         self._deduplicator = Deduplicator()
         self.progress = Progress(anonymizer.contract.stream, policy_version=anonymizer.policy.version)
         self._watcher = watcher
-        self._stager = Stager(anonymizer, self._journal, self._deduplicator, keys.sealer(DEAD_LETTER_PURPOSE))
+        self._contract_version = anonymizer.contract.version
+        self._stager = Stager(
+            anonymizer, self._journal, self._deduplicator, keys.sealer(DEAD_LETTER_PURPOSE), self._telemetry
+        )
         self._tables = tables(anonymizer.contract, anonymizer.policy)
         self._prefetcher = Prefetcher(subscription)
-        self._committer = Committer(self._journal, sink, self._tables, self._acknowledge)
+        self._committer = Committer(self._journal, sink, self._tables, self._acknowledge, self._telemetry)
 
     def run(self, stop: threading.Event, report: Callable[[Progress], None] | None = None) -> Progress:
         """Run until `stop` is set; what is staged by then is committed.
@@ -124,7 +133,8 @@ class PullPipeline:
                 self._take_bundle()
                 messages = self._prefetcher.take(BATCH_MESSAGES, wait=0.2, linger=LINGER_SECONDS)
                 if messages:
-                    staged = self._stage(messages, stop)
+                    waited = time.monotonic() - self._prefetcher.arrived
+                    staged = self._stage(messages, stop, self._telemetry.taken(messages, waited))
                     if staged is None:
                         break
                     if staged.number is not None:
@@ -132,11 +142,13 @@ class PullPipeline:
                     self._committer.put(staged)
                 self._committer.check()
                 now = time.monotonic()
-                if report is not None and now - reported > 0.25:
+                if now - reported > 0.25:
                     reported = now
+                    self._tell()
                     self.progress.seconds = now - started
                     self.progress.committed = self._committer.idle()
-                    report(self.progress)
+                    if report is not None:
+                        report(self.progress)
         finally:
             if self._watcher is not None:
                 self._watcher.stop()
@@ -148,11 +160,11 @@ class PullPipeline:
             report(self.progress)
         return self.progress
 
-    def _stage(self, messages: list[Message], stop: threading.Event) -> Staged | None:
+    def _stage(self, messages: list[Message], stop: threading.Event, trace: BatchTrace = NO_TRACE) -> Staged | None:
         """Stage one batch; waits while writer schemas cannot be asked for. None when it is to stop before."""
         while True:
             try:
-                return self._stager.stage(messages)
+                return self._stager.stage(messages, trace)
             except SchemasAwayError as error:
                 log.warning("waiting: %s", error)
                 self._committer.check()
@@ -171,8 +183,31 @@ class PullPipeline:
         if (anonymizer := self._watcher.take()) is not None:
             self._stager.change(anonymizer)
             self.progress.policy_version = anonymizer.policy.version
+            self._contract_version = anonymizer.contract.version
             log.warning("bundle %d is taken: policy %s", self._watcher.running, anonymizer.policy.version)
         self.progress.bundle, self.progress.refused_bundles = self._watcher.running, len(self._watcher.refused)
+
+    def _tell(self) -> None:
+        """What is as it is now, for gauges."""
+        record, progress = self._telemetry.recorder.record, self.progress
+        record(catalogue.STATE_ITEMS, len(self._deduplicator))
+        record(catalogue.IN_FLIGHT, self._prefetcher.ahead)
+        record(catalogue.UNCOMMITTED, self._committer.waiting)
+        self._telemetry.versions(
+            progress.policy_version, self._contract_version, progress.bundle, progress.refused_bundles
+        )
+
+    def check_live(self) -> str | None:
+        """What nothing but a restart cures."""
+        if self._committer.failure is not None:
+            return f"committing has failed with {type(self._committer.failure).__name__}"
+        if self._prefetcher.failure is not None:
+            return f"pulling has failed with {type(self._prefetcher.failure).__name__}"
+        return None
+
+    def check_pulling(self) -> str | None:
+        """Whether the source answers."""
+        return None if self._prefetcher.answering else "the source does not answer"
 
     def _count(self, index: Index, dead: object, unknown: object) -> None:
         import polars as pl

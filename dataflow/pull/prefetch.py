@@ -26,7 +26,7 @@ class Prefetcher:
 
     def __init__(self, subscription: PubSubSubscription) -> None:
         self._subscription = subscription
-        self._ready: queue.Queue[list[Message]] = queue.Queue()
+        self._ready: queue.Queue[tuple[float, list[Message]]] = queue.Queue()  # (when they arrived, messages)
         self._ahead = 0
         self._changed = threading.Condition()
         self._leases: dict[str, float] = {}  # ack id -> when it is to be renewed
@@ -36,6 +36,15 @@ class Prefetcher:
             for name, target in (("puller", self._pull), ("leases", self._renew))
         ]
         self.failure: BaseException | None = None
+        self.answering = False
+        """Whether the source answered the last pull."""
+        self.arrived = 0.0
+        """When the first messages that were taken last arrived here, of the monotonic clock."""
+
+    @property
+    def ahead(self) -> int:
+        """Bytes pulled and not yet taken."""
+        return self._ahead
 
     def start(self) -> None:
         for thread in self._threads:
@@ -49,13 +58,13 @@ class Prefetcher:
         if self.failure is not None:
             raise self.failure
         try:
-            messages = self._ready.get(timeout=wait)
+            self.arrived, messages = self._ready.get(timeout=wait)
         except queue.Empty:
             return []
         end = time.monotonic() + linger
         while len(messages) < most:
             try:
-                messages = messages + self._ready.get(timeout=max(0.0, end - time.monotonic()))
+                messages = messages + self._ready.get(timeout=max(0.0, end - time.monotonic()))[1]
             except queue.Empty:
                 break
         with self._changed:
@@ -78,7 +87,7 @@ class Prefetcher:
             thread.join()
         left: list[str] = []
         while not self._ready.empty():
-            left += [message.ack_id for message in self._ready.get()]
+            left += [message.ack_id for message in self._ready.get()[1]]
         self._subscription.extend(left, 0)
 
     def _guard(self, target: object) -> None:
@@ -95,16 +104,18 @@ class Prefetcher:
             messages = self._subscription.pull(PULL_MESSAGES, timeout=2.0)
             if not messages:
                 # a server that is away answers at once: do not hammer it
-                if time.monotonic() - started < 0.05:
+                self.answering = time.monotonic() - started >= 0.05
+                if not self.answering:
                     self._stopped.wait(away)
                     away = min(away * 2, 2.0)
                 continue
-            away = 0.05
-            due = time.monotonic() + FIRST_RENEWAL_SECONDS
+            away, self.answering = 0.05, True
+            arrived = time.monotonic()
+            due = arrived + FIRST_RENEWAL_SECONDS
             with self._changed:
                 self._leases.update((message.ack_id, due) for message in messages)
                 self._ahead += sum(len(message.data) for message in messages)
-                self._ready.put(messages)
+                self._ready.put((arrived, messages))
                 while self._ahead > MOST_AHEAD_BYTES and not self._stopped.is_set():
                     self._changed.wait(1.0)
 

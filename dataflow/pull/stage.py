@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dataflow.candidates import Preparer
+from dataflow.candidates import Candidates, Preparer
 from dataflow.core import Anonymizer
 from dataflow.journal import Entry, Journal, Taken
 from dataflow.keys import Sealer
 from dataflow.operators.deduplicate import Deduplicator
 from dataflow.schemas import Table, tables
 from dataflow.sources.message import Message
+from dataflow.telemetry.catalogue import Stage
+from dataflow.telemetry.pipeline import Telemetry
+from dataflow.telemetry.trace import NO_TRACE, BatchTrace
 
 
 @dataclass(frozen=True)
@@ -18,18 +21,30 @@ class Staged:
 
     number: its journal entry, None when nothing in it was new: then the messages only wait for what was staged before.
     tables: by role, of the version that it was anonymized under.
+    oldest: the earliest publish time in it, microseconds.
+    trace: follows it to its rows.
     """
 
     number: int | None
     entry: Entry
     ack_ids: list[str] = field(default_factory=list)
     tables: dict[str, Table] = field(default_factory=dict)
+    oldest: int = 0
+    trace: BatchTrace = NO_TRACE
 
 
 class Stager:
     """Turns batches of messages into journal entries, and keeps the deduplication state in step with the journal."""
 
-    def __init__(self, anonymizer: Anonymizer, journal: Journal, deduplicator: Deduplicator, sealer: Sealer) -> None:
+    def __init__(
+        self,
+        anonymizer: Anonymizer,
+        journal: Journal,
+        deduplicator: Deduplicator,
+        sealer: Sealer,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        self._telemetry = telemetry or Telemetry()
         self._sealer = sealer
         self._journal = journal
         self._deduplicator = deduplicator
@@ -40,18 +55,29 @@ class Stager:
         self._preparer = Preparer(anonymizer, self._sealer)
         self._tables = tables(anonymizer.contract, anonymizer.policy)
 
-    def stage(self, messages: Sequence[Message]) -> Staged:
+    def stage(self, messages: Sequence[Message], trace: BatchTrace = NO_TRACE) -> Staged:
         """Anonymize and stage one batch, durably."""
-        candidates = self._preparer.prepare(messages)
+        with self._telemetry.timed(Stage.ANONYMIZE, trace):
+            candidates = self._preparer.prepare(messages)
+        with self._telemetry.timed(Stage.STAGE, trace) as attributes:
+            staged = self._staged(candidates, messages, trace)
+            if staged.number is not None:
+                attributes["entry"] = staged.number
+        if staged.number is not None:
+            self._telemetry.staged(staged.entry, messages)
+        return staged
+
+    def _staged(self, candidates: Candidates, messages: Sequence[Message], trace: BatchTrace) -> Staged:
         ack_ids = [message.ack_id for message in messages]
+        oldest = min(message.received for message in messages)
         while True:
             entry = candidates.decide(self._deduplicator, self._preparer.contract)
             if not len(entry.index):
-                return Staged(None, entry, ack_ids, self._tables)
+                return Staged(None, entry, ack_ids, self._tables, oldest, trace)
             try:
                 number = self._journal.stage(entry)
             except Taken as taken:
                 self._deduplicator.learn(taken.entry.index)
                 continue
             self._deduplicator.learn(entry.index)
-            return Staged(number, entry, ack_ids, self._tables)
+            return Staged(number, entry, ack_ids, self._tables, oldest, trace)

@@ -17,7 +17,7 @@ class Stager:
     def __init__(self) -> None:
         self.asked = 0
 
-    def stage(self, messages: list[Any]) -> Any:
+    def stage(self, messages: list[Any], _trace: Any) -> Any:
         self.asked += 1
         if self.asked < 3:
             raise SchemasAwayError("projects/p/schemas/s: its revision 1 cannot be read: away.")
