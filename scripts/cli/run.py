@@ -13,6 +13,7 @@ import click
 
 from dataflow import names
 from dataflow.project import Project
+from scripts.cli.observe import Observer, reachable
 
 if TYPE_CHECKING:
     from dataflow.pull.driver import Progress, PullPipeline
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
     help="Schemas of a registry, <id>.avsc or <id>.proto, for messages in Confluent's framing.",
 )
 @click.option("--country-file", type=click.Path(path_type=Path), help="MaxMind-format file for the country of an IP.")
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Serve /metrics, /healthz and /readyz on 127.0.0.1; 0 takes any free port and prints it [off].",
+)
+@click.option(
+    "--trace-file", type=click.Path(path_type=Path, dir_okay=False), help="Append a trace of each batch: JSON lines."
+)
 @click.option("--json", "as_json", is_flag=True, help="Progress as a JSON line instead of a status line.")
 def run(
     stream: str,
@@ -37,6 +46,8 @@ def run(
     trust: Path | None,
     schemas: Path | None,
     country_file: Path | None,
+    metrics_port: int | None,
+    trace_file: Path | None,
     as_json: bool,
 ) -> None:
     """Run the pipeline of STREAM: Pub/Sub to raw and anonymized, until Ctrl-C.
@@ -50,13 +61,17 @@ def run(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     project = Project.find()
     home = (home or project.state / "local").resolve()
-    pipeline = build(project, stream, home, country_file, bundles, trust, schemas)
-    stop = threading.Event()
-    _stop_on_signals(stop)
+    observer = Observer(stream, metrics_port, trace_file)
     try:
-        final = pipeline.run(stop, _report_json if as_json else _report_line())
+        pipeline = build(project, stream, home, country_file, bundles, trust, schemas, observer)
+        stop = threading.Event()
+        _stop_on_signals(stop)
+        try:
+            final = pipeline.run(stop, _report_json if as_json else _report_line())
+        finally:
+            pipeline.close()
     finally:
-        pipeline.close()
+        observer.close()
     if not as_json:
         click.echo(f"\r{line(final)}, stopped", err=True)
 
@@ -82,12 +97,14 @@ def build(
     bundles: str | None = None,
     trust: Path | None = None,
     schemas: Path | None = None,
+    observer: Observer | None = None,
 ) -> "PullPipeline":
     """The pull pipeline of one stream on the local stack of `home`.
 
     bundles, trust: where policies are published and the public key of those who do, by default the home's own. Where
     none is published, the project's files are what runs, but for production.
     schemas: directory with a registry's schemas, for messages in Confluent's framing.
+    observer: watches it.
     Raises NorenError for an unknown stream, a wrong contract or policy, or when no stack runs in `home`.
     """
     from dataflow.bundle import BundleStore, Watcher, open_objects
@@ -96,6 +113,7 @@ def build(
     from dataflow.keys import KeyRing
     from dataflow.keys.signing import Verifier, development_key
     from dataflow.pull.driver import PullPipeline
+    from dataflow.schemas import raw_table
     from dataflow.sinks.load import LoadSink
     from dataflow.sources.pubsub import PubSubSubscription
     from dataflow.sources.schemas import PubSubSchemas, WriterSchemas
@@ -120,7 +138,17 @@ def build(
     source = PubSubSubscription(
         stack.project_id, subscription, stack.pubsub, store=statistics(stack.pubsub)["store_id"]
     )
-    return PullPipeline(anonymizer, source, sink, keys, home / "journal", subscription, watcher)
+    telemetry = observer.telemetry if observer else None
+    pipeline = PullPipeline(anonymizer, source, sink, keys, home / "journal", subscription, watcher, telemetry)
+    if observer is not None:
+        client = stack.warehouse_client()
+        observer.watch(
+            pipeline,
+            sink=reachable(client, f"{client.project}.{raw_table(anonymizer.contract).id}"),
+            keys=lambda: None if keys.listing() else "there is no key set",
+            backlog=lambda: int(statistics(stack.pubsub, 2)["subscriptions"][source.path]["unacknowledged"]),
+        )
+    return pipeline
 
 
 def line(progress: "Progress") -> str:

@@ -18,10 +18,10 @@ STALL_SECONDS = 60
 
 
 class PipelineProcess:
-    """`noren run STREAM --json` on the stack of `home`."""
+    """`noren run STREAM --json` on the stack of `home`. options: more of its options."""
 
-    def __init__(self, stream: str, home: Path, cwd: Path) -> None:
-        command = [sys.executable, "-m", "scripts.cli", "run", stream, "--home", str(home), "--json"]
+    def __init__(self, stream: str, home: Path, cwd: Path, *options: str) -> None:
+        command = [sys.executable, "-m", "scripts.cli", "run", stream, "--home", str(home), "--json", *options]
         self._process = subprocess.Popen(  # noqa: S603
             command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
         )
@@ -39,6 +39,11 @@ class PipelineProcess:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def said(self) -> str:
+        """The last lines of its standard error."""
+        return "\n".join(self._errors)
 
     def wait_for(self, count: int, show: Callable[[dict[str, Any]], None] = lambda _: None) -> dict[str, Any]:
         """Wait until `count` messages are accounted for and committed.
