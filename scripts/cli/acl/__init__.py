@@ -14,6 +14,7 @@ VERBS = {
         "Grant a group something for hours or days, with a reason.",
     ),
     "lint": ("scripts.cli.acl.lint:lint_command", "Check the files of iam/ against rules, and mend what is safe."),
+    "schemas": ("scripts.cli.acl.schemas:schemas_command", "Write the JSON Schemas that editors complete by."),
     "plan": ("scripts.cli.acl.plan:plan_command", "Say what apply would change."),
 }
 """verb -> (module:command, one line of help)"""
