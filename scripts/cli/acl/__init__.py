@@ -13,6 +13,7 @@ VERBS = {
         "scripts.cli.acl.grant_temporary:grant_temporary",
         "Grant a group something for hours or days, with a reason.",
     ),
+    "import": ("scripts.cli.acl.import_:import_command", "Write the files from a live project."),
     "lint": ("scripts.cli.acl.lint:lint_command", "Check the files of iam/ against rules, and mend what is safe."),
     "schemas": ("scripts.cli.acl.schemas:schemas_command", "Write the JSON Schemas that editors complete by."),
     "plan": ("scripts.cli.acl.plan:plan_command", "Say what apply would change."),
