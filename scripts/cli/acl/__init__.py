@@ -16,6 +16,7 @@ VERBS = {
     "import": ("scripts.cli.acl.import_:import_command", "Write the files from a live project."),
     "lint": ("scripts.cli.acl.lint:lint_command", "Check the files of iam/ against rules, and mend what is safe."),
     "schemas": ("scripts.cli.acl.schemas:schemas_command", "Write the JSON Schemas that editors complete by."),
+    "diff": ("scripts.cli.acl.diff:diff_command", "Say what a change means in people and columns."),
     "plan": ("scripts.cli.acl.plan:plan_command", "Say what apply would change."),
 }
 """verb -> (module:command, one line of help)"""

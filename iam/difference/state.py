@@ -1,0 +1,100 @@
+"""The project at one moment, as a comparison sees it: access files and lineage as one world."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from dataflow.policy.diff import Rules
+from iam.engine import Kind, Table, TableName, World, from_files
+from iam.files import AccessFiles
+from iam.lineage.sensitivity import Sensitivity
+from iam.lineage.trace import Lineage
+from iam.lineage.value import Passage, source, split
+from iam.positions import Place
+
+KINDS = {"view": Kind.VIEW, "materialized_view": Kind.MATERIALIZED_VIEW}
+"""dbt's materialization -> what it becomes; all others are tables, whose rows are copies."""
+UNTRACED = "*"
+"""The one column of a model that cannot be traced: all that it may have."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a column tells: its word, and in words where it comes from (field, method), most telling first."""
+
+    sensitivity: Sensitivity
+    origins: tuple[tuple[str, str, str], ...]
+    """(field, classification, method)"""
+
+
+@dataclass(frozen=True)
+class State:
+    """files: of iam/. lineage: of the models. rules: contracts and policy."""
+
+    files: AccessFiles
+    lineage: Lineage
+    rules: Rules
+
+    @cached_property
+    def world(self) -> World:
+        return from_files(self.files, tables(self.lineage))
+
+    @cached_property
+    def relations(self) -> frozenset[str]:
+        """Every table and view that is known, as `project.dataset.table`, in a dataset that has a file."""
+        known = (*self.lineage.tables, *self.lineage.relations())
+        return frozenset(relation for relation in known if relation.split(".")[1] in self.files.datasets)
+
+    def columns(self, relation: str) -> Mapping[str, Sensitivity]:
+        if relation in self.lineage.faults:
+            return {UNTRACED: Sensitivity.IDENTIFIER}
+        return self.lineage.columns(relation)
+
+    def meaning(self, relation: str, column: str) -> Meaning:
+        """What a column tells, and from where. One that cannot be traced may tell anything."""
+        if relation in self.lineage.faults:
+            return Meaning(Sensitivity.IDENTIFIER, (("unknown", "", "cannot be traced"),))
+        ways = self.lineage.beginnings(source(relation, column))
+        ordered = sorted(ways.items(), key=lambda way: (-way[0].sensitivity.rank, way[0].field))
+        counted = "only how many"
+        origins = tuple(
+            (origin.field, origin.classification, counted if passage is Passage.COUNTED else origin.method)
+            for origin, passage in ordered
+        )
+        return Meaning(self.lineage.sensitivity(relation, column), origins)
+
+
+def named(relation: str) -> TableName:
+    return TableName(*relation.split(".", 2))
+
+
+def tables(lineage: Lineage) -> dict[TableName, Table]:
+    """The engine's tables: what each view reads, and which columns of it."""
+    found = {}
+    for relation, model in lineage.models.items():
+        kind = KINDS.get(model.kind, Kind.TABLE)
+        reads = lineage.reads.get(model.id, ()) if kind is not Kind.TABLE else ()
+        found[named(relation)] = Table(
+            named(relation),
+            kind,
+            frozenset(map(named, reads)),
+            tags={name: column.tags[0] for name, column in model.columns.items() if column.tags},
+            touches=_touches(lineage, relation) if kind is not Kind.TABLE else {},
+            place=Place(model.file),
+        )
+    return found
+
+
+def _touches(lineage: Lineage, relation: str) -> dict[TableName, frozenset[str]]:
+    """source -> its columns that the definition names, by their dotted path and every struct that they are in."""
+    flow = lineage.flows.get(relation)
+    if flow is None:
+        return {}
+    names = {name for value in flow.columns.values() for name in value.everything()} | flow.influences.keys()
+    found: dict[TableName, set[str]] = {}
+    for name in names:
+        table, path = split(name)
+        if table:
+            steps = path.split(".")
+            found.setdefault(named(table), set()).update(".".join(steps[: n + 1]) for n in range(len(steps)))
+    return {table: frozenset(columns) for table, columns in found.items()}
