@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dataflow.policy.diff import diff as policy_diff
 from dataflow.methods.strength import Direction
+from dataflow.policy.diff import diff as policy_diff
 from iam.difference.audience import ANYBODY, Audience, Callers, everybody
 from iam.difference.state import Meaning, State, named
 from iam.engine import DatasetName, Right, RowPolicy

@@ -24,7 +24,7 @@ def code(text: str) -> str:
     return f"`{text}`"
 
 
-def lines(found: Differences, verdict: Verdict, mark: Code = plain) -> Iterator[str]:
+def lines(found: Differences, mark: Code = plain) -> Iterator[str]:
     """One sentence a change: gains, losses, other meanings, rights, rows."""
     for reading in (*_of(found, True), *_of(found, False)):
         yield _reading(reading, mark)
@@ -48,7 +48,7 @@ def markdown(found: Differences, verdict: Verdict, base: str) -> str:
     sections: tuple[tuple[str, Iterable[str]], ...] = (
         ("Gained", (_reading(reading, code) for reading in gained)),
         ("Lost", (_reading(reading, code) for reading in lost)),
-        ("Other", lines(Differences((), found.meanings, found.powers, found.rows, found.untraced), verdict, code)),
+        ("Other", lines(Differences((), found.meanings, found.powers, found.rows, found.untraced), code)),
     )
     for title, sentences in sections:
         told = [sentence for sentence in sentences if not sentence.startswith("Nobody ")]

@@ -63,7 +63,7 @@ def diff_command(
     elif form == "markdown":
         click.echo(text.markdown(found, verdict, base))
     else:
-        click.echo("\n".join(text.lines(found, verdict)))
+        click.echo("\n".join(text.lines(found)))
         for ask in verdict.asks:
             click.echo(f"takes an approval: {ask}")
     if (gate or reviews is not None) and not verdict.open:
