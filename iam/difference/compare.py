@@ -30,7 +30,7 @@ class Reading:
     """Somebody can read columns now, or no longer can.
 
     who: a group, person or service; `people`: how many, where that is known. gained: else lost.
-    why: the link that gives it or is missing, with file and line, where the engine tells one.
+    whole: whether these are all columns. why: file and line of the entry that gives it, or the link that is missing.
     """
 
     who: str
@@ -174,14 +174,14 @@ class _Comparison:
         )
 
     def why(self, relation: str, who: str, gained: bool) -> str:
-        """The entry on the table's own dataset that lets them in, or the first link that is missing now."""
+        """Where the entry on the dataset itself stands that lets them in; or the first link that is missing now."""
         from iam.engine import Action
 
         decision = self.new.access.decide(who, Action.QUERY, named(relation))
         if gained:
             dataset = relation.split(".")[1]
-            told = (str(reason) for reason in decision.reasons if reason.text.endswith(f" on {dataset}"))
-            return next(told, "")
+            places = (reason.place for reason in decision.reasons if reason.text.endswith(f" on {dataset}"))
+            return next((f"{place.file}:{place.line}" for place in places if place is not None), "")
         return "" if decision.allowed or not decision.chain else decision.missing
 
     # --- meaning

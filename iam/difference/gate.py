@@ -75,9 +75,12 @@ def _asks(differences: Differences, before: Gate, after: Gate) -> Iterator[str]:
     for reading in differences.readings:
         if reading.gained and reading.most.rank > above:
             yield f"{reading.who} gains {reading.most} in {reading.table}"
+    more: dict[tuple[str, Sensitivity], list[str]] = {}
     for meant in differences.meanings:
         if meant.weaker and meant.after.sensitivity.rank > above:
-            yield f"{meant.table}.{meant.column} tells more: {meant.after.sensitivity}"
+            more.setdefault((meant.table, meant.after.sensitivity), []).append(meant.column)
+    for (table, word), columns in more.items():
+        yield f"{table} tells more: {word} in {', '.join(columns)}"
     for power in differences.powers:
         if power.gained:
             yield f"{power.who} can {'own' if power.right is Right.OWN else 'change'} {power.dataset}"

@@ -1,9 +1,9 @@
 """Differences for people, for a comment on a pull request, and for machines."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from iam.difference.compare import POWERS, Differences, Meant, Power, Reading
+from iam.difference.compare import POWERS, Column, Differences, Meant, Power, Reading
 from iam.difference.gate import Verdict
 from iam.difference.state import UNTRACED, Meaning
 from iam.lineage.sensitivity import Sensitivity
@@ -26,10 +26,15 @@ def code(text: str) -> str:
 
 def lines(found: Differences, mark: Code = plain) -> Iterator[str]:
     """One sentence a change: gains, losses, other meanings, rights, rows."""
-    for reading in (*_of(found, True), *_of(found, False)):
-        yield _reading(reading, mark)
-    for meant in found.meanings:
-        yield _meant(meant, mark)
+    yield from _readings(found, True, mark)
+    yield from _readings(found, False, mark)
+    yield from _others(found, mark)
+    if not found and not found.untraced:
+        yield "Nobody gains or loses anything."
+
+
+def _others(found: Differences, mark: Code) -> Iterator[str]:
+    yield from _meanings(found.meanings, mark)
     for power in found.powers:
         verb = "can now" if power.gained else "can no longer"
         yield f"{_who(power.who, power.people)} {verb} {POWERS[power.right]} {mark(power.dataset)}"
@@ -37,22 +42,18 @@ def lines(found: Differences, mark: Code = plain) -> Iterator[str]:
         yield f"{mark(rows.table)}: {rows.words}" + ("; more rows may be seen" if rows.widens else "")
     for relation, reason in found.untraced.items():
         yield f"{mark(relation.partition('.')[2])} cannot be traced, so it may tell anything: {reason}"
-    if not found:
-        yield "Nobody gains or loses anything."
 
 
 def markdown(found: Differences, verdict: Verdict, base: str) -> str:
     """A comment for a pull request."""
-    gained, lost = _of(found, True), _of(found, False)
     parts = [MARKER, f"### Who can read what, compared with `{base}`", ""]
-    sections: tuple[tuple[str, Iterable[str]], ...] = (
-        ("Gained", (_reading(reading, code) for reading in gained)),
-        ("Lost", (_reading(reading, code) for reading in lost)),
-        ("Other", lines(Differences((), found.meanings, found.powers, found.rows, found.untraced), code)),
+    sections = (
+        ("Gained", _readings(found, True, code)),
+        ("Lost", _readings(found, False, code)),
+        ("Other", _others(found, code)),
     )
     for title, sentences in sections:
-        told = [sentence for sentence in sentences if not sentence.startswith("Nobody ")]
-        if told:
+        if told := list(sentences):
             parts += [f"**{title}**", "", *(f"- {sentence}" for sentence in told), ""]
     if not found and not found.untraced:
         parts += ["Nobody gains or loses anything.", ""]
@@ -99,25 +100,32 @@ def as_json(found: Differences, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _of(found: Differences, gained: bool) -> list[Reading]:
-    """The most telling first."""
-    mine = [reading for reading in found.readings if reading.gained is gained]
-    return sorted(mine, key=lambda reading: (-reading.most.rank, reading.table, reading.who))
+def _readings(found: Differences, gained: bool, mark: Code) -> Iterator[str]:
+    """The most telling first; who gains or loses the same is in one sentence."""
+    same: dict[tuple[str, tuple[Column, ...]], list[Reading]] = {}
+    for reading in found.readings:
+        if reading.gained is gained:
+            same.setdefault((reading.table, reading.columns), []).append(reading)
+    for readings in sorted(same.values(), key=lambda many: (-many[0].most.rank, many[0].table)):
+        yield _reading(readings, mark)
 
 
-def _reading(reading: Reading, mark: Code) -> str:
-    verb = "can now read" if reading.gained else "can no longer read"
-    told = f"{_who(reading.who, reading.people)} {verb} {_columns(reading, mark)} of {mark(reading.table)}"
+def _reading(readings: Sequence[Reading], mark: Code) -> str:
+    first = readings[0]
+    verb = "can now read" if first.gained else "can no longer read"
+    who = _listed([_who(reading.who, reading.people) for reading in readings])
+    told = f"{who} {verb} {_columns(first, mark)} of {mark(first.table)}"
     by_origin: dict[str, list[str]] = {}
-    for column in reading.columns:
-        if reading.gained and column.meaning.sensitivity.rank > Sensitivity.COUNT.rank:
+    for column in first.columns:
+        if first.gained and column.meaning.sensitivity.rank > Sensitivity.COUNT.rank:
             by_origin.setdefault(_origin(column.meaning), []).append(column.name)
     parts = [f"{_names(names, mark)} derive{'s' * (len(names) == 1)} from {why}" for why, names in by_origin.items()]
     if parts:
         told += f"; of these {', '.join(parts)}"
-    if masked := [column.name for column in reading.columns if column.masked]:
+    if masked := [column.name for column in first.columns if column.masked]:
         told += f"; {_names(masked, mark)} masked"
-    return f"{told} ({reading.why})" if reading.why else told
+    whys = list(dict.fromkeys(reading.why for reading in readings if reading.why))
+    return f"{told} ({_listed(whys)})" if whys and (first.gained or len(readings) == 1) else told
 
 
 def _columns(reading: Reading, mark: Code) -> str:
@@ -136,26 +144,36 @@ def _names(names: list[str], mark: Code) -> str:
 
 
 def _origin(meaning: Meaning) -> str:
-    """`location (checkin.venue.latitude, coarsen_location (decimals 2: a grid of 1.1 km))` of the most telling one."""
+    """`location (a grid of 1.1 km)`, of the most telling origin."""
     if not meaning.origins:
         return str(meaning.sensitivity)
-    name, classification, method = meaning.origins[0]
-    kind = classification or str(meaning.sensitivity)
-    return f"{kind} ({name}{', ' if method else ''}{method})"
+    _, classification, method = meaning.origins[0]
+    name, _, parameters = method.partition(" (")
+    effect = parameters.rpartition(": ")[2].removesuffix(")") or name
+    return (classification or str(meaning.sensitivity)) + (f" ({effect})" if effect else "")
 
 
-def _meant(meant: Meant, mark: Code) -> str:
-    name = mark(f"{meant.table}.{meant.column}")
-    readers = ", ".join(_who(who, people) for who, people in meant.readers[:NAMED])
-    more = f" and {len(meant.readers) - NAMED} more" if len(meant.readers) > NAMED else ""
-    return f"{name}, which {readers}{more} can read, now tells {_told(meant.after)}; it told {_told(meant.before)}" + (
-        ": more than before" if meant.weaker else ""
-    )
+def _meanings(meanings: Sequence[Meant], mark: Code) -> Iterator[str]:
+    """Columns that changed in the same way are in one sentence."""
+    same: dict[tuple[str, str, bool], list[Meant]] = {}
+    for meant in meanings:
+        same.setdefault((_told(meant.before), _told(meant.after), meant.weaker), []).append(meant)
+    for (was, now, weaker), many in sorted(same.items(), key=lambda item: (not item[0][2], item[0])):
+        readers = list(dict.fromkeys(_who(who, people) for meant in many for who, people in meant.readers))
+        names = _names([f"{meant.table}.{meant.column}" for meant in many], mark)
+        sources = "it comes from elsewhere" if was == now else f"now {now}, was {was}"
+        more = "tells more" if weaker else "tells otherwise"
+        yield f"{names}: {more} to {_listed(readers)}: {sources}"
 
 
 def _told(meaning: Meaning) -> str:
-    origin = f" from {_origin(meaning)}" if meaning.origins else ""
-    return f"{meaning.sensitivity}{origin}"
+    word, origin = str(meaning.sensitivity), _origin(meaning)
+    return origin if origin.startswith(word) else f"{word} of {origin}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _who(who: str, people: int | None) -> str:
