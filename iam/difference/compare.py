@@ -1,14 +1,16 @@
 """What changes between two states, in people and columns."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 
 from dataflow.methods.strength import Direction
 from dataflow.policy.diff import diff as policy_diff
 from iam.difference.audience import ANYBODY, Audience, Callers, everybody
 from iam.difference.state import Meaning, State, named
-from iam.engine import DatasetName, Right, RowPolicy
+from iam.engine import Access, Action, DatasetName, Right, RowPolicy
+from iam.entries import Entry
 from iam.groups import Groups
 from iam.lineage.sensitivity import Sensitivity, highest
 
@@ -175,14 +177,22 @@ class _Comparison:
 
     def why(self, relation: str, who: str, gained: bool) -> str:
         """Where the entry on the dataset itself stands that lets them in; or the first link that is missing now."""
-        from iam.engine import Action
-
-        decision = self.new.access.decide(who, Action.QUERY, named(relation))
+        decision = self.reasons.decide(who, Action.QUERY, named(relation))
         if gained:
             dataset = relation.split(".")[1]
             places = (reason.place for reason in decision.reasons if reason.text.endswith(f" on {dataset}"))
             return next((f"{place.file}:{place.line}" for place in places if place is not None), "")
         return "" if decision.allowed or not decision.chain else decision.missing
+
+    @cached_property
+    def reasons(self) -> Access:
+        """The engine on the world of now, in which everybody may run jobs: that is not what is asked."""
+        world = self.after.world
+        jobs = Entry({"role": "roles/bigquery.jobUser", "iamMember": "allUsers"})
+        grants = (*world.project_grants.get(world.project, ()), jobs)
+        return Access(
+            replace(world, project_grants={**world.project_grants, world.project: grants}), self.new.access.at
+        )
 
     # --- meaning
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from dataflow.errors import NorenError
 from dataflow.project import Project
 from scripts.build.lineage import lineage_of
+from scripts.cli.acl.diff import diff_command
 from scripts.cli.lineage import lineage as command
 
 ROOT = Path(__file__).parents[3]
@@ -136,3 +137,34 @@ def test_the_second_run_of_an_incremental_model_counts_too(here: Project) -> Non
     finally:
         file.unlink()
     assert found.columns("noren-local.marts__product.told") == {"told": "pseudonym"}
+
+
+def test_a_pull_request_in_people_and_columns_with_its_gate(here: Project, tmp_path: Path) -> None:
+    grants = here.iam / "datasets" / "marts__product.json"
+    grants.write_text(grants.read_text().replace('"business@example.com"', '"data-protection@example.com"'))
+    review = {
+        "id": 1,
+        "user": {"login": "dpo", "type": "User"},
+        "state": "APPROVED",
+        "author_association": "MEMBER",
+        "commit_id": "c",
+    }
+    (tmp_path / "reviews.json").write_text(json.dumps([review]))
+    shut = CliRunner().invoke(diff_command, ["HEAD", "--gate", "--json"])
+    assert shut.exit_code == 3
+    told = json.loads(shut.stdout)
+    assert {(reading["who"], reading["gained"]) for reading in told["readings"]} == {
+        ("data-protection@example.com", True),
+        ("business@example.com", False),
+    }
+    assert told["readings"][0]["why"] == "iam/datasets/marts__product.json:5"
+    by = ["--author", "ana", "--reviews", str(tmp_path / "reviews.json")]
+    assert CliRunner().invoke(diff_command, ["HEAD", *by, "--head", "c"]).exit_code == 0
+    assert CliRunner().invoke(diff_command, ["HEAD", *by, "--head", "d"]).exit_code == 3
+    assert CliRunner().invoke(diff_command, ["HEAD"]).exit_code == 0
+
+
+def test_a_base_that_is_none_is_one_sentence(here: Project) -> None:
+    result = CliRunner().invoke(diff_command, ["nothing"])
+    assert isinstance(result.exception, NorenError)
+    assert "is no file, no directory and no git revision" in str(result.exception)
