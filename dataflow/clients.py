@@ -1,6 +1,10 @@
 """BigQuery's client: the ordinary one in the cloud, a light one for an endpoint of the local stack."""
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlparse
+
+from dataflow.channels import is_loopback
+from dataflow.errors import NorenError
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -17,7 +21,8 @@ def bigquery_client(project: str, endpoint: str | None = None, secret: str | Non
         credentials. With an endpoint no credentials are looked up and no proxy or .netrc of the machine is used.
     secret: sent in `x-noren-stack` with every request to the endpoint.
 
-    Raises ValueError for a secret without an endpoint: it would go to Google.
+    Raises ValueError for a secret without an endpoint: it would go to Google. Raises NorenError for an endpoint without
+    TLS that is not on this machine.
     """
     from google.cloud import bigquery  # a second of imports: only for those who ask
 
@@ -25,10 +30,12 @@ def bigquery_client(project: str, endpoint: str | None = None, secret: str | Non
         if secret is not None:
             raise ValueError("a secret of the local stack is sent to an endpoint of the local stack only")
         return bigquery.Client(project=project)
-    import requests
+    _require_local(endpoint)
     from google.auth.credentials import AnonymousCredentials
+    from google.auth.transport.requests import AuthorizedSession
 
-    session = requests.Session()
+    # an AuthorizedSession, though there is nothing to authorize: the client's close() wants one
+    session = AuthorizedSession(AnonymousCredentials())  # type: ignore[no-untyped-call]
     session.trust_env = False
     if secret is not None:
         session.headers[STACK_HEADER] = secret
@@ -38,3 +45,9 @@ def bigquery_client(project: str, endpoint: str | None = None, secret: str | Non
         client_options={"api_endpoint": endpoint},
         _http=session,
     )
+
+
+def _require_local(endpoint: str) -> None:
+    where = urlparse(endpoint)
+    if where.scheme != "https" and not is_loopback(where.hostname or ""):
+        raise NorenError(f"{endpoint}: is not on this machine; use https, or http://127.0.0.1:PORT.")

@@ -4,7 +4,6 @@ Requests and responses carry CRC32C checksums, as https://cloud.google.com/kms/d
 one bit flipped between here and the service would make a keyset that never opens again.
 """
 
-import ipaddress
 import logging
 import os
 import re
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tink import aead
 
+from dataflow.channels import is_loopback, plain
 from dataflow.errors import NorenError
 
 if TYPE_CHECKING:
@@ -176,21 +176,11 @@ def client(emulator: str | None = None) -> "kms_v1.KeyManagementServiceClient":
             log.addFilter(_nothing)
     if emulator is None:
         return kms_v1.KeyManagementServiceClient()
-    import grpc
     from google.cloud.kms_v1.services.key_management_service.transports import KeyManagementServiceGrpcTransport
 
-    if not _is_loopback(emulator.rpartition(":")[0]):
+    if not is_loopback(emulator.rpartition(":")[0]):
         raise NorenError(f"{EMULATOR}: {emulator} is not on this machine; use 127.0.0.1:PORT.")
-    # never through a proxy of the machine
-    channel = grpc.insecure_channel(emulator, options=[("grpc.enable_http_proxy", 0)])
-    return kms_v1.KeyManagementServiceClient(transport=KeyManagementServiceGrpcTransport(channel=channel))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    return kms_v1.KeyManagementServiceClient(transport=KeyManagementServiceGrpcTransport(channel=plain(emulator)))
 
 
 def _nothing(_: logging.LogRecord) -> bool:

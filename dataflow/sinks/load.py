@@ -5,169 +5,220 @@ A job's id is made of the commit group, the table and an attempt, so a second tr
 """
 
 import io
-import logging
+import itertools
+import time
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 from google.api_core import exceptions as api
 from google.cloud import bigquery
-from requests import exceptions as http
-from tenacity import before_sleep_log, retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from dataflow.errors import NorenError
 from dataflow.schemas import Table
-
-log = logging.getLogger(__name__)
-
-PASSING = (
-    api.ServiceUnavailable,
-    api.InternalServerError,
-    api.BadGateway,
-    api.GatewayTimeout,
-    api.TooManyRequests,
-    http.ConnectionError,
-    http.Timeout,
-)
-"""Failures that pass by themselves: waited out with exponential backoff and full jitter."""
-
-PATIENCE_SECONDS = 300
+from dataflow.sinks import ensure
+from dataflow.sinks.arrow import to_arrow
+from dataflow.sinks.patience import NotYet, Passing, Patience, described, passing_reason
+from dataflow.sinks.question import written
 
 MOST_ATTEMPTS = 20
+"""Jobs for one write; those that fail for a quota do not count."""
 
-_patient = retry(
-    retry=retry_if_exception_type(PASSING),
-    wait=wait_random_exponential(multiplier=0.2, max=20),
-    stop=stop_after_delay(PATIENCE_SECONDS),
-    before_sleep=before_sleep_log(log, logging.WARNING),
-    reraise=True,
-)
+MOST_PARTITIONS = 3_000
+"""Days that the rows of one job may span: a job may change 4,000 partitions
+(https://cloud.google.com/bigquery/quotas#partitioned_tables)."""
+
+_LOST_JOB_SECONDS = 10
+"""How long a job that exists (409) may be unknown (404) before it counts as orphaned: BigQuery answers so for a moment
+(https://github.com/googleapis/python-bigquery/issues/2134)."""
+
+_CALL_SECONDS = 60.0
+
+NO_RETRY: Any = None
+"""Patience is ours, and in one place."""
+
+ORPHANED = "orphaned"
+"""The reason for which a job failed that nobody knows."""
 
 
 class LoadSink:
     """Writes rows to BigQuery tables by load jobs."""
 
-    def __init__(self, client: bigquery.Client) -> None:
+    def __init__(self, client: bigquery.Client, patience: Patience | None = None) -> None:
         self._client = client
+        self._patient = patience or Patience()
+        self._begun: set[tuple[str, str]] = set()
+        self._locations: dict[str, str] = {}
 
-    @_patient
     def ensure(self, table: Table) -> None:
-        """Create the table when it is missing, and add the nullable columns that it lacks.
+        """As `Sink.ensure`. Raises NorenError."""
+        self._patient(f"{table.id}: preparing the table", lambda: ensure.ensure(self._client, table))
 
-        Raises NorenError when its dataset is missing, or when the live table has a column in another type or lacks one
-        that is no nullable column of its own: required, or a part of a live one.
-        """
-        reference = f"{self._client.project}.{table.id}"
-        try:
-            live = self._client.get_table(reference)
-        except api.NotFound:
-            self._create(table, reference)
-            return
-        have = {field.name: field.to_api_repr() for field in live.schema}
-        missing = [column for column in table.columns if column.name not in have]
-        for column in missing:
-            if column.required:
-                raise NorenError(
-                    f"{table.id}: the live table has no column {column.name}, and a required one cannot be added; "
-                    "make it optional in the contract."
-                )
-        for column in table.columns:
-            if column.name in have:
-                _compare(f"{table.id}.{column.name}", have[column.name], column.bigquery())
-        if missing:
-            live.schema = [*live.schema, *(bigquery.SchemaField.from_api_repr(column.bigquery()) for column in missing)]
-            try:
-                self._client.update_table(live, ["schema"])
-            except api.PreconditionFailed:  # another pipeline changed the table in between
-                self.ensure(table)
-
-    def recover(self, table: Table, batch_id: str) -> bool:  # noqa: ARG002
-        """Always False: by the ids of its jobs `write` learns what an earlier process began."""
+    def recover(self, table: Table, batch_id: str) -> bool:
+        """Always False: `write` asks, when it has the rows."""
+        self._begun.add((table.id, batch_id))
         return False
 
     def close(self) -> None:
         """Let go of connections."""
         self._client.close()  # type: ignore[no-untyped-call]
 
-    def _create(self, table: Table, reference: str) -> None:
-        fresh = bigquery.Table(reference, schema=table.bigquery())
-        fresh.time_partitioning = bigquery.TimePartitioning(type_="DAY", field=table.partition_by)
-        fresh.description = table.description
-        fresh.labels = table.labels
-        try:
-            self._client.create_table(fresh, exists_ok=True)
-        except api.NotFound as error:
-            raise NorenError(f"{table.dataset}: there is no such dataset; run noren acl apply first.") from error
-
     def write(self, table: Table, rows: pl.DataFrame, batch_id: str) -> None:
-        """Write the rows of one commit group to one table, once, however often it is called.
+        """As `Sink.write`: by one job, or by one after the other where rows of very many days are in a group."""
+        rows, ends = _parts(table, rows)
+        done = 0
+        if (table.id, batch_id) in self._begun:
+            done = self.written(table, rows, batch_id)  # the other sink leaves parts
+        for end in ends:
+            if end > done:
+                self._load(table, rows, batch_id, done, end)
+                done = end
+        self._begun.discard((table.id, batch_id))
 
-        rows: the table's columns but for `batch_id`.
-        Raises NorenError when BigQuery refuses the rows: nothing of the group is in this table then.
-        """
-        rows = rows.with_columns(pl.lit(batch_id).alias("batch_id")).select(table.polars().keys())
-        buffer = io.BytesIO()
-        rows.write_parquet(buffer, compression="snappy")
+    def written(self, table: Table, rows: pl.DataFrame, batch_id: str) -> int:
+        """How many rows of the group the table has. rows: all of the group."""
+        return self._patient(
+            f"{table.id}: asking for group {batch_id}", lambda: written(self._client, table, rows, batch_id)
+        )
+
+    def settle(self, table: Table, batch_id: str, offset: int) -> None:
+        """Wait for every job that was begun for the group's rows from `offset` on; how it ended does not matter."""
         for attempt in range(MOST_ATTEMPTS):
-            if self._attempt(table, buffer, batch_id, attempt):
+            job_id = _job_id(table, batch_id, offset, attempt)
+            if self._wait(table, job_id, _Clock(0)) == ORPHANED:
                 return
-        raise NorenError(f"{table.id}: group {batch_id} was not written in {MOST_ATTEMPTS} attempts.")
 
-    @_patient
-    def _attempt(self, table: Table, buffer: io.BytesIO, batch_id: str, attempt: int) -> bool:
-        """One job. False when it failed without a trace in the table: then the next attempt is free to write."""
-        job_id = f"{batch_id}-{table.dataset}-{table.name}-{attempt}"
-        buffer.seek(0)
+    def _load(self, table: Table, rows: pl.DataFrame, batch_id: str, start: int, end: int) -> None:
+        """Write rows `start` to `end` of a group, once."""
+        buffer = io.BytesIO()
+        pq.write_table(to_arrow(table, rows[start:end], batch_id), buffer, compression="snappy")
+        attempts = itertools.count()
+        failed = 0
+
+        def attempt() -> None:
+            nonlocal failed
+            while failed < MOST_ATTEMPTS:
+                job_id = _job_id(table, batch_id, start, next(attempts))
+                submitted = self._submit(table, buffer, job_id)
+                reason = _outcome(submitted) if _done(submitted) else self._wait(table, job_id, _Clock())
+                if reason is None or self.written(table, rows, batch_id) >= end:
+                    return
+                kind = passing_reason(reason)
+                failed += kind is not Passing.QUOTA
+                if submitted is None:
+                    continue  # it was an earlier try that failed, whenever that was
+                if kind is None and reason != ORPHANED:
+                    raise NorenError(f"{table.id}: BigQuery refuses the rows of group {batch_id} ({reason}).")
+                raise NotYet(kind or Passing.OUTAGE, f"the load job failed ({reason})")
+            raise NorenError(f"{table.id}: group {batch_id} was not written in {MOST_ATTEMPTS} attempts.")
+
+        self._patient(f"{table.id}: loading group {batch_id}", attempt)
+
+    def _submit(self, table: Table, buffer: io.BytesIO, job_id: str) -> Any:
+        """The job, begun now; None when it was begun before."""
+        options = bigquery.ParquetOptions()  # type: ignore[no-untyped-call]
+        options.enable_list_inference = True  # else an array becomes a struct of `list` and `element`
         config = bigquery.LoadJobConfig(
             source_format=bigquery.SourceFormat.PARQUET,
             write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
             create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
             schema=[bigquery.SchemaField.from_api_repr(field) for field in table.bigquery()],
         )
+        config.parquet_options = options
+
+        def submit() -> Any:
+            buffer.seek(0)
+            try:
+                return self._client.load_table_from_file(
+                    buffer,
+                    f"{self._client.project}.{table.id}",
+                    job_id=job_id,
+                    job_config=config,
+                    size=buffer.getbuffer().nbytes,
+                    location=self._location(table),
+                    num_retries=0,
+                    timeout=_CALL_SECONDS,
+                )
+            except api.Conflict:
+                return None
+
+        return self._asked(table, f"sending job {job_id}", submit)
+
+    def _wait(self, table: Table, job_id: str, lost: "_Clock") -> str | None:
+        """The reason for which a job failed, None when it did not; ORPHANED when there is no such job.
+
+        lost: how long a job may be unknown.
+        """
+        pause = 0.05
+
+        def find() -> Any:
+            try:
+                return self._client.get_job(
+                    job_id,
+                    location=self._location(table),
+                    retry=NO_RETRY,
+                    timeout=_CALL_SECONDS,
+                )
+            except api.NotFound:
+                return None
+
+        while True:
+            job = self._asked(table, f"waiting for job {job_id}", find)
+            if job is None and lost.over():
+                return ORPHANED
+            if _done(job):
+                return _outcome(job)
+            time.sleep(pause)
+            pause = min(2 * pause, 2.0)
+
+    def _location(self, table: Table) -> str:
+        """Where the dataset is: a job is found only with its location."""
+        if table.dataset not in self._locations:
+            reference = f"{self._client.project}.{table.dataset}"
+            found = self._client.get_dataset(reference, timeout=_CALL_SECONDS)
+            self._locations[table.dataset] = found.location
+        return self._locations[table.dataset]
+
+    def _asked[T](self, table: Table, doing: str, call: Callable[[], T]) -> T:
+        """Raises NorenError for what does not pass."""
         try:
-            job: Any = self._client.load_table_from_file(
-                buffer,
-                f"{self._client.project}.{table.id}",
-                job_id=job_id,
-                job_config=config,
-                size=buffer.getbuffer().nbytes,
-            )
-        except api.Conflict:
-            job = self._client.get_job(job_id)  # an earlier try of this very write
-        try:
-            job.result()
-        except api.BadRequest as error:
-            reason = (job.error_result or {}).get("reason", "invalid")
-            raise NorenError(f"{table.id}: BigQuery refuses the rows of group {batch_id} ({reason}).") from error
-        except api.GoogleAPICallError:
-            if job.state != "DONE":
-                raise  # only asking failed
-            return self._written(table, batch_id)
-        return True
-
-    def _written(self, table: Table, batch_id: str) -> bool:
-        """Whether the table has rows of the group, asked of the table itself."""
-        query = f"SELECT 1 FROM `{self._client.project}.{table.id}` WHERE batch_id = @batch LIMIT 1"  # noqa: S608
-        config = bigquery.QueryJobConfig(query_parameters=[bigquery.ScalarQueryParameter("batch", "STRING", batch_id)])
-        return any(True for _ in self._client.query_and_wait(query, job_config=config))
+            return self._patient(f"{table.id}: {doing}", call)
+        except api.GoogleAPICallError as error:
+            # BigQuery's own text is left out: it may quote a row
+            raise NorenError(f"{table.id}: {doing} is refused ({described(error)}).") from None
 
 
-def _compare(where: str, live: dict[str, Any], want: dict[str, Any]) -> None:
-    """Raises NorenError unless rows of the wanted column fit into the live one: one type, and no part that it lacks."""
-    if _kind(live) != _kind(want):
-        raise NorenError(f"{where}: the live column is {' '.join(_kind(live))}, not {' '.join(_kind(want))}.")
-    parts = {part["name"]: part for part in live.get("fields") or []}
-    for part in want.get("fields") or []:
-        if part["name"] not in parts:
-            raise NorenError(
-                f"{where}.{part['name']}: the live column has no such part, and one cannot be added to it while the "
-                "pipeline writes; add it to the table first, or drop the field."
-            )
-        _compare(f"{where}.{part['name']}", parts[part["name"]], part)
+class _Clock:
+    """Says when some seconds are over."""
+
+    def __init__(self, seconds: float = _LOST_JOB_SECONDS) -> None:
+        self._end = time.monotonic() + seconds
+
+    def over(self) -> bool:
+        return time.monotonic() >= self._end
 
 
-def _kind(field: dict[str, Any]) -> tuple[str, ...]:
-    """A column's type, in one spelling, and that it is repeated where it is."""
-    names = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN", "STRUCT": "RECORD"}
-    kind = str(field["type"])
-    repeated = ("REPEATED",) if field.get("mode") == "REPEATED" else ()
-    return (*repeated, names.get(kind, kind))
+def _done(job: Any) -> bool:
+    return job is not None and job.state == "DONE"
+
+
+def _outcome(job: Any) -> str | None:
+    """Why a job failed, in BigQuery's word for it; None when it did not."""
+    return str(job.error_result.get("reason", "unknown")) if job.error_result else None
+
+
+def _job_id(table: Table, batch_id: str, start: int, attempt: int) -> str:
+    part = f"-from{start}" if start else ""
+    return f"{batch_id}-{table.dataset}-{table.name}{part}-{attempt}"
+
+
+def _parts(table: Table, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
+    """The rows and where each job's end among them; in order of time where they need several jobs."""
+    days = rows[table.partition_by].dt.date()
+    if days.n_unique() <= MOST_PARTITIONS:
+        return rows, [rows.height]
+    rows = rows.sort(table.partition_by, maintain_order=True)
+    number = rows[table.partition_by].dt.date().rank("dense") - 1
+    ends = (number // MOST_PARTITIONS).value_counts(name="rows").sort(table.partition_by)["rows"].cum_sum()
+    return rows, ends.to_list()

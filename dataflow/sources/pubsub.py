@@ -14,6 +14,7 @@ from google.pubsub_v1.types import (
     PullResponse,
 )
 
+from dataflow.channels import UNLIMITED, plain
 from dataflow.errors import NorenError
 from dataflow.sources.message import Message, position
 
@@ -23,20 +24,19 @@ MOST_ACK_IDS = 2_500
 LEASE_SECONDS = 40
 """What a lease is extended by. Not the maximum of 600: a killed process holds its leases until they run out."""
 
-_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-
 
 class PubSubSubscription:
     """Pulls from, acknowledges to and extends one subscription.
 
-    endpoint: host:port of a local server, None for Pub/Sub itself with application default credentials.
+    endpoint: host:port of a server on this machine; None is Pub/Sub itself, over TLS, with application default
+        credentials.
     store: the local server's store id. It is part of a position, for an emulator may number its messages from 1 again.
     """
 
     def __init__(self, project: str, subscription: str, endpoint: str | None = None, store: str = "") -> None:
         self.path = f"projects/{project}/subscriptions/{subscription}"
         self._store = store
-        self._channel = grpc.insecure_channel(endpoint, options=_UNLIMITED) if endpoint else _cloud_channel()
+        self._channel = plain(endpoint, UNLIMITED) if endpoint else _cloud_channel()
         service = "/google.pubsub.v1.Subscriber"
         self._pull = self._channel.unary_unary(
             f"{service}/Pull", PullRequest.pb().SerializeToString, PullResponse.pb().FromString

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 from google.pubsub_v1.types import GetSchemaRequest, Schema, SchemaView
 
+from dataflow.channels import plain
 from dataflow.contract import Format
 from dataflow.core import Definition, SchemasAwayError
 from dataflow.errors import NorenError
@@ -31,7 +32,8 @@ CALL_SECONDS = 10
 class PubSubSchemas:
     """Pub/Sub's SchemaService.
 
-    endpoint: host:port of a local server, None for Pub/Sub itself with application default credentials.
+    endpoint: host:port of a server on this machine; None is Pub/Sub itself, over TLS, with application default
+        credentials.
     """
 
     def __init__(self, endpoint: str | None = None) -> None:
@@ -56,7 +58,7 @@ class PubSubSchemas:
 
     def _connected(self) -> Any:
         if self._endpoint:
-            channel = grpc.insecure_channel(self._endpoint)
+            channel = plain(self._endpoint)
         else:
             from google.pubsub_v1.services.schema_service.transports import SchemaServiceGrpcTransport
 

@@ -10,6 +10,7 @@ import grpc
 from google.pubsub_v1 import types
 
 from dataflow import names
+from dataflow.channels import UNLIMITED, plain
 from dataflow.contract import Contract
 from dataflow.errors import NorenError
 
@@ -22,15 +23,13 @@ PUBLISH_MESSAGES = 1_000
 PUBLISH_BYTES = 9_000_000
 """Limits of one publish request: 1,000 messages and 10 MB (https://cloud.google.com/pubsub/quotas)."""
 
-_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-
 
 class LocalTopics:
     """Makes the topics and publishes to them, by raw calls. endpoint: host:port of the stack's Pub/Sub server."""
 
     def __init__(self, project: str, endpoint: str) -> None:
         self._project = project
-        self._channel = grpc.insecure_channel(endpoint, options=_UNLIMITED)
+        self._channel = plain(endpoint, UNLIMITED)
 
     def __enter__(self) -> "LocalTopics":
         return self

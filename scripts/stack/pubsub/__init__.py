@@ -6,6 +6,7 @@ The unmodified google-cloud-pubsub client and Apache Beam's work against it with
 
 from typing import Any
 
+from dataflow.channels import UNLIMITED, plain
 from dataflow.errors import NorenError
 
 
@@ -28,7 +29,7 @@ def statistics(endpoint: str, timeout: float = 10.0) -> dict[str, Any]:
     import grpc
     from google.protobuf import empty_pb2, json_format, struct_pb2
 
-    with grpc.insecure_channel(endpoint, options=[("grpc.max_receive_message_length", -1)]) as channel:
+    with plain(endpoint, UNLIMITED) as channel:
         call = channel.unary_unary(
             "/noren.stack.PubSub/Statistics",
             request_serializer=empty_pb2.Empty.SerializeToString,

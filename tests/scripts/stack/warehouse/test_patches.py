@@ -40,6 +40,7 @@ PATCHES = (
     "set_struct",
     "materialized_view",
     "column_names",
+    "nested_columns",
 )
 ENDLESS = (
     "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 1000000)) a, UNNEST(GENERATE_ARRAY(1, 1000000)) b WHERE a*b = 7"
@@ -428,3 +429,26 @@ def test_column_names(patched: Emulator) -> None:
 def test_column_names_without(bare: Emulator) -> None:
     with pytest.raises(GoogleAPICallError):
         insert_into(bare, HOSTILE)
+
+
+def with_a_part_more(emulator: Emulator, name: str) -> list[str]:
+    """Parts of a struct and of an array of structs after an update of the schema that adds `more` to both."""
+
+    def fields(*parts: str) -> list[bigquery.SchemaField]:
+        inner = [bigquery.SchemaField(part, "STRING") for part in parts]
+        modes = {"one": "NULLABLE", "many": "REPEATED"}
+        return [bigquery.SchemaField(name, "RECORD", mode, fields=inner) for name, mode in modes.items()]
+
+    table = emulator.client.create_table(bigquery.Table(f"{emulator.client.project}.d.{name}", fields("part")))
+    table.schema = fields("part", "more")
+    emulator.client.update_table(table, ["schema"])
+    live = emulator.client.get_table(table)
+    return [f"{column.name}.{part.name}" for column in live.schema for part in column.fields]
+
+
+def test_nested_columns(patched: Emulator) -> None:
+    assert with_a_part_more(patched, "nested") == ["one.part", "one.more", "many.part", "many.more"]
+
+
+def test_nested_columns_without(bare: Emulator) -> None:
+    assert with_a_part_more(bare, "nested") == ["one.part", "many.part"]

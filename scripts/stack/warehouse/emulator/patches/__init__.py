@@ -22,6 +22,7 @@ NAMES = (
     "set_struct",
     "materialized_view",
     "column_names",
+    "nested_columns",
 )
 """In the order in which they are applied: start_up first, it makes DuckDB connect at all."""
 
