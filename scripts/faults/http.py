@@ -75,8 +75,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         connection = http.client.HTTPConnection(self.server_host, self.server_at)
         try:
-            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-            connection.request(self.command, self.path, body, headers)
+            # with the client's own Host: what the server says to go on with leads through here again
+            connection.request(self.command, self.path, body, dict(self.headers.items()))
             answer = connection.getresponse()
             return answer.status, answer.getheaders(), answer.read()
         except OSError:

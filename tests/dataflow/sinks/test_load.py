@@ -1,10 +1,7 @@
 """Load jobs on the emulator: each group is in each table once, whatever was tried before."""
 
-import datetime
 import io
-import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import polars as pl
 import pytest
@@ -14,86 +11,12 @@ from google.cloud import bigquery
 from dataflow.clients import bigquery_client
 from dataflow.errors import NorenError
 from dataflow.schemas import Table
-from dataflow.schemas.columns import Column, ColumnType
 from dataflow.sinks.load import LoadSink
+from scripts.faults.faults import Fault, Faults
+from scripts.faults.http import HttpFaults
 from scripts.stack.endpoints import Endpoints
+from tests.dataflow.sinks.cases import ROWS, TIME, frame, ids, many, stored
 from tests.dataflow.sinks.network import Network
-
-TIME = datetime.datetime(2026, 1, 15, 10, 30, 12, 345678, tzinfo=datetime.UTC)
-
-FLOOR = Column("floor", "place.floor", ColumnType.STRUCT, children=(Column("n", "place.floor.n", ColumnType.INT64),))
-PLACE = Column("place", "place", ColumnType.STRUCT, children=(Column("name", "place.name", ColumnType.STRING), FLOOR))
-COLUMNS = (
-    Column("id", "id", ColumnType.STRING, True, "Names the row."),
-    Column("at", "at", ColumnType.TIMESTAMP, True),
-    Column("day", "day", ColumnType.DATE),
-    Column("count", "count", ColumnType.INT64),
-    Column("ratio", "ratio", ColumnType.FLOAT64),
-    Column("good", "good", ColumnType.BOOL),
-    Column("sealed", "sealed", ColumnType.BYTES),
-    PLACE,
-    Column("pairs", "pairs", ColumnType.STRUCT, repeated=True, children=(Column("k", "pairs.k", ColumnType.STRING),)),
-    Column("batch_id", "batch_id", ColumnType.STRING, True),
-)
-
-ROWS: list[dict[str, Any]] = [
-    {
-        "id": "a",
-        "at": TIME,
-        "day": datetime.date(1, 1, 1),
-        "count": -(2**63),
-        "ratio": 1e-300,
-        "good": False,
-        "sealed": b"\x00\xff",
-        "place": {"name": "猫", "floor": {"n": 1}},
-        "pairs": [{"k": "x"}, {"k": ""}],
-    },
-    {
-        "id": "b",
-        "at": datetime.datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=datetime.UTC),
-        "day": None,
-        "count": None,
-        "ratio": None,
-        "good": None,
-        "sealed": None,
-        "place": None,
-        "pairs": [],
-    },
-]
-
-
-@pytest.fixture(scope="module")
-def client(servers: Endpoints) -> bigquery.Client:
-    return servers.warehouse_client()
-
-
-@pytest.fixture(scope="module")
-def sink(client: bigquery.Client) -> LoadSink:
-    return LoadSink(client)
-
-
-@pytest.fixture(scope="module")
-def dataset(client: bigquery.Client) -> str:
-    return client.create_dataset(f"raw__{uuid.uuid4().hex[:8]}").dataset_id
-
-
-@pytest.fixture
-def table(dataset: str) -> Table:
-    """One that does not exist yet."""
-    return Table(dataset, f"t_{uuid.uuid4().hex[:8]}", COLUMNS, "at", "A table.", {"stream": "visit"})
-
-
-@pytest.fixture
-def batch() -> str:
-    return f"{uuid.uuid4().hex[:12]}-00000007"
-
-
-def frame(table: Table, rows: list[dict[str, Any]] = ROWS) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema={name: kind for name, kind in table.polars().items() if name != "batch_id"})
-
-
-def stored(client: bigquery.Client, table: Table) -> list[dict[str, Any]]:
-    return [dict(row) for row in client.query_and_wait(f"SELECT * FROM {table.id} ORDER BY id")]
 
 
 def failed_job(client: bigquery.Client, job_id: str) -> None:
@@ -105,54 +28,6 @@ def failed_job(client: bigquery.Client, job_id: str) -> None:
     with pytest.raises(GoogleAPICallError):
         client.load_table_from_file(parquet, "gone.gone", job_id=job_id, job_config=config).result()
     assert client.get_job(job_id).state == "DONE"
-
-
-def test_a_missing_table_is_made_as_it_is_described(client: bigquery.Client, sink: LoadSink, table: Table) -> None:
-    sink.ensure(table)
-    live = client.get_table(table.id)
-    assert (live.description, live.labels) == ("A table.", {"stream": "visit"})
-    assert (live.time_partitioning.type_, live.time_partitioning.field) == ("DAY", "at")
-    assert [field.to_api_repr() for field in live.schema] == [
-        bigquery.SchemaField.from_api_repr(field).to_api_repr() for field in table.bigquery()
-    ]
-
-
-def test_a_table_that_is_there_stays_as_it_is(client: bigquery.Client, sink: LoadSink, table: Table) -> None:
-    sink.ensure(table)
-    before = client.get_table(table.id).etag
-    sink.ensure(table)
-    assert client.get_table(table.id).etag == before
-
-
-def test_without_its_dataset_it_says_what_to_run(sink: LoadSink) -> None:
-    with pytest.raises(NorenError, match=r"^raw__none: there is no such dataset; run noren acl apply first\.$"):
-        sink.ensure(Table("raw__none", "t", COLUMNS, "at", ""))
-
-
-def test_a_live_column_of_another_type_is_one_sentence(client: bigquery.Client, sink: LoadSink, table: Table) -> None:
-    client.query_and_wait(f"CREATE TABLE {table.id} (id STRING NOT NULL, at TIMESTAMP NOT NULL, day STRING)")
-    with pytest.raises(NorenError) as refused:
-        sink.ensure(Table(table.dataset, table.name, COLUMNS[:3], "at", ""))
-    assert str(refused.value) == f"{table.id}.day: the live column is STRING, not DATE."
-
-
-def test_a_live_part_of_another_type_is_named_by_its_path(
-    client: bigquery.Client, sink: LoadSink, table: Table
-) -> None:
-    client.query_and_wait(f"CREATE TABLE {table.id} (place STRUCT<name STRING, floor STRUCT<n STRING>>)")
-    with pytest.raises(NorenError) as refused:
-        sink.ensure(Table(table.dataset, table.name, (PLACE,), "at", ""))
-    assert str(refused.value) == f"{table.id}.place.floor.n: the live column is STRING, not INTEGER."
-
-
-def test_a_missing_nullable_column_is_added_and_a_required_one_refused(
-    client: bigquery.Client, sink: LoadSink, table: Table
-) -> None:
-    client.query_and_wait(f"CREATE TABLE {table.id} (id STRING NOT NULL)")
-    sink.ensure(Table(table.dataset, table.name, (COLUMNS[0], COLUMNS[2]), "at", ""))
-    assert [field.name for field in client.get_table(table.id).schema] == ["id", "day"]
-    with pytest.raises(NorenError, match=rf"^{table.id}: the live table has no column at, and a required one cannot"):
-        sink.ensure(table)
 
 
 def test_rows_of_every_type_come_back_as_they_were(
@@ -218,8 +93,21 @@ def test_rows_that_are_refused_are_told_without_a_value(
     rows = [ROWS[0], ROWS[1] | {"at": None}]
     with pytest.raises(NorenError) as refused:
         sink.write(table, frame(table, rows), batch)
-    assert str(refused.value) == f"{table.id}: BigQuery refuses the rows of group {batch} (invalid)."
+    assert str(refused.value) == (
+        f"{table.id}: BigQuery would refuse the rows of group {batch}: at is required and null."
+    )
     assert stored(client, table) == []
+
+
+def test_rows_that_bigquery_refuses_are_told_by_its_reason_alone(
+    client: bigquery.Client, sink: LoadSink, table: Table, batch: str
+) -> None:
+    sink.ensure(table)
+    client.query_and_wait(f"ALTER TABLE {table.id} DROP COLUMN count")
+    with pytest.raises(NorenError) as refused:
+        sink.write(table, frame(table), batch)
+    assert str(refused.value) == f"{table.id}: BigQuery refuses the rows of group {batch} (invalid)."
+    assert (refused.value.__cause__, refused.value.__context__) == (None, None)
 
 
 @pytest.fixture
@@ -260,3 +148,84 @@ def test_an_answer_that_is_lost_writes_nothing_twice(
     faulty.write(table, frame(table), batch)
     assert network.treated[: lost + 2] == ["lose"] * (lost + 1) + ["pass"]
     assert [row["id"] for row in stored(client, table)] == ["a", "b"]
+
+
+LOADS = "upload"
+"""Part of the path of a load job's submission, as `/jobs/` is of asking for it."""
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("refuse", 429, "rateLimitExceeded"),
+        Fault("refuse", 403, "quotaExceeded"),
+        Fault("refuse", 500, "internalError"),
+        Fault("lose", 503),
+        Fault("cut"),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.status}",
+)
+def test_a_submission_that_fails_writes_once(
+    client: bigquery.Client, servers: Endpoints, sink: LoadSink, table: Table, batch: str, fault: Fault
+) -> None:
+    sink.ensure(table)
+    faults = Faults(fault, fault, only=lambda call: LOADS in call)
+    with HttpFaults(servers.warehouse, faults) as faulty:
+        LoadSink(bigquery_client(servers.project_id, faulty.url, servers.secret)).write(table, frame(table), batch)
+    assert [found for _, found in faults.injected] == [fault, fault]
+    assert [row["id"] for row in stored(client, table)] == ["a", "b"]
+
+
+def test_no_answer_at_all_is_given_up_and_tried_again(
+    client: bigquery.Client,
+    servers: Endpoints,
+    sink: LoadSink,
+    table: Table,
+    batch: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dataflow.sinks.load._CALL_SECONDS", 0.5)
+    sink.ensure(table)
+    with HttpFaults(servers.warehouse, Faults(Fault("hang"), only=lambda call: LOADS in call)) as faulty:
+        LoadSink(bigquery_client(servers.project_id, faulty.url, servers.secret)).write(table, frame(table), batch)
+    assert [row["id"] for row in stored(client, table)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_faults_lose_nothing_and_write_nothing_twice(
+    client: bigquery.Client, servers: Endpoints, sink: LoadSink, table: Table, batch: str, seed: int
+) -> None:
+    sink.ensure(table)
+    faults = Faults(chance=0.3, seed=seed)
+    with HttpFaults(servers.warehouse, faults) as faulty:
+        through = LoadSink(bigquery_client(servers.project_id, faulty.url, servers.secret))
+        for number in range(4):
+            through.write(table, frame(table, ROWS[:1]), f"{batch}-{number}")
+    assert faults.injected
+    assert sorted(row["batch_id"] for row in stored(client, table)) == [f"{batch}-{number}" for number in range(4)]
+
+
+def test_of_a_group_that_another_sink_wrote_in_part_the_rest_is_written(
+    client: bigquery.Client, sink: LoadSink, table: Table, batch: str
+) -> None:
+    sink.ensure(table)
+    sink.write(table, many(table, 3), batch)
+    assert sink.recover(table, batch) is False
+    sink.write(table, many(table, 5), batch)
+    assert ids(client, table) == ["000000", "000001", "000002", "000003", "000004"]
+
+
+def test_rows_of_more_days_than_a_job_may_change_are_written_by_several(
+    client: bigquery.Client, sink: LoadSink, table: Table, batch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dataflow.sinks.load.MOST_PARTITIONS", 2)
+    sink.ensure(table)
+    days = [3, 1, 2, 5, 4, 3]
+    rows = [ROWS[1] | {"id": f"{number}", "at": TIME.replace(day=day)} for number, day in enumerate(days)]
+    for _ in range(2):
+        sink.recover(table, batch)
+        sink.write(table, frame(table, rows), batch)
+    assert ids(client, table) == ["0", "1", "2", "3", "4", "5"]
+    jobs = [job.job_id.removeprefix(batch) for job in client.list_jobs(max_results=50) if job.job_id.startswith(batch)]
+    name = f"-{table.dataset}-{table.name}"
+    assert sorted(jobs) == [f"{name}-0", f"{name}-from2-0", f"{name}-from5-0"]
