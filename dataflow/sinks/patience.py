@@ -8,6 +8,8 @@ meanwhile. Reasons: https://cloud.google.com/bigquery/docs/error-messages.
 
 import enum
 import logging
+import random
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,7 +17,7 @@ import grpc
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from requests import exceptions as http
-from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from dataflow.errors import NorenError
 
@@ -24,6 +26,10 @@ log = logging.getLogger(__name__)
 OUTAGE_SECONDS = 600.0
 """How long an outage is waited for. A pipeline that stops then is started again by whoever runs it, and loses
 nothing."""
+
+
+_now = time.monotonic
+_sleep = time.sleep
 
 
 class Passing(enum.Enum):
@@ -129,40 +135,45 @@ class Patience:
         """
         attempt = _Attempt(doing, self._outage)
         retrying = Retrying(
-            retry=retry_if_exception(lambda error: passing(error) is not None),
+            retry=retry_if_exception(attempt.passes),
             wait=attempt.wait,
             stop=attempt.stop,
             before_sleep=attempt.say,
             retry_error_callback=attempt.give_up,
+            sleep=_sleep,
         )
         return retrying(call)
 
 
-class _Attempt:
-    """The state of one patient call: since when the service is away."""
+_LONGEST = {Passing.OUTAGE: (0.2, 20.0), Passing.QUOTA: (1.0, 60.0)}
+"""(first, last) bound in seconds of a wait, which is drawn from nothing to the bound; it doubles from wait to wait."""
 
-    _JITTER: Mapping[Passing, Any] = {
-        Passing.OUTAGE: wait_random_exponential(multiplier=0.2, max=20),
-        Passing.QUOTA: wait_random_exponential(multiplier=1, max=60),
-    }
+
+class _Attempt:
+    """The state of one patient call: which kind of failure it is in, for how many times, and since when."""
 
     def __init__(self, doing: str, outage: float) -> None:
         self._doing = doing
         self._patience = outage
-        self._away: float | None = None
+        self._kind: Passing | None = None
+        self._times = 0
+        self._since = 0.0
 
-    def stop(self, state: RetryCallState) -> bool:
-        now = state.outcome_timestamp or 0.0
-        if passing(_failure(state)) is Passing.QUOTA:
-            self._away = None
-            return False
-        if self._away is None:
-            self._away = now
-        return now - self._away >= self._patience
+    def passes(self, error: BaseException) -> bool:
+        """Called once for each failure, before the others."""
+        now, kind = _now(), passing(error)
+        if kind is not self._kind:
+            self._kind, self._times, self._since = kind, 0, now
+        self._times += 1
+        return kind is not None
 
-    def wait(self, state: RetryCallState) -> float:
-        kind = passing(_failure(state)) or Passing.OUTAGE
-        return float(self._JITTER[kind](state))
+    def stop(self, _: RetryCallState) -> bool:
+        return self._kind is Passing.OUTAGE and _now() - self._since >= self._patience
+
+    def wait(self, _: RetryCallState) -> float:
+        assert self._kind is not None
+        first, last = _LONGEST[self._kind]
+        return random.uniform(0.0, min(last, first * 2 ** min(self._times - 1, 20)))  # noqa: S311  (no secret)
 
     def say(self, state: RetryCallState) -> None:
         log.warning("%s: waiting %.1f s: %s", self._doing, state.upcoming_sleep, described(_failure(state)))

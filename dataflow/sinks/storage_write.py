@@ -187,7 +187,8 @@ class StorageWriteSink:
             self._finalize(table, stream)
         name, known = self._service.create(f"projects/{self._project}/datasets/{table.dataset}/tables/{table.name}")
         if known and not known.issuperset(wanted.names):
-            raise NotYet(Passing.OUTAGE, "write streams do not know the table's new columns yet")
+            self._load.ensure(table)  # somebody may have dropped them
+            raise NotYet(Passing.OUTAGE, "write streams do not know all columns of the table yet")
         stream = _Stream(name, self._records.add(table, name), wanted)
         self._streams[table.id] = stream
         return stream

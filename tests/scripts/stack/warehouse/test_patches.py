@@ -10,6 +10,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import types
 
 from dataflow.errors import NorenError
+from dataflow.sinks.write_service import Piece, WriteService
 from scripts.stack.endpoints import Endpoints
 from scripts.stack.warehouse.measure import measure
 
@@ -41,6 +43,7 @@ PATCHES = (
     "materialized_view",
     "column_names",
     "nested_columns",
+    "one_offset",
 )
 ENDLESS = (
     "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 1000000)) a, UNNEST(GENERATE_ARRAY(1, 1000000)) b WHERE a*b = 7"
@@ -452,3 +455,34 @@ def test_nested_columns(patched: Emulator) -> None:
 
 def test_nested_columns_without(bare: Emulator) -> None:
     assert with_a_part_more(bare, "nested") == ["one.part", "many.part"]
+
+
+def rows_of_one_offset(emulator: Emulator, rounds: int) -> set[int]:
+    """Rows of streams to which four clients append the same 300 rows at once, at offset 0; until they are not 300."""
+    service = WriteService(emulator.endpoints.warehouse_grpc, emulator.endpoints.secret)
+    rows = pa.table({"id": pa.array(range(300))})
+    batch = rows.to_batches()[0].serialize().to_pybytes()
+    found: set[int] = set()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for _ in range(rounds):
+            name = f"d.streamed_{uuid.uuid4().hex[:8]}"
+            emulator.rows(f"CREATE TABLE {name} (id INT64)")
+            stream, _ = service.create(f"projects/noren-test/datasets/d/tables/{name.removeprefix('d.')}")
+
+            def append(stream: str = stream) -> None:
+                list(service.append(stream, rows.schema, [Piece(0, 300, batch)], 0))
+
+            for call in [pool.submit(append) for _ in range(4)]:
+                call.result()
+            found.add(emulator.rows(f"SELECT COUNT(*) AS n FROM {name}")[0]["n"])
+            if found - {300}:
+                break
+    return found
+
+
+def test_one_offset(patched: Emulator) -> None:
+    assert rows_of_one_offset(patched, 3) == {300}
+
+
+def test_one_offset_without(bare: Emulator) -> None:
+    assert rows_of_one_offset(bare, 30) - {300}

@@ -23,6 +23,7 @@ NAMES = (
     "materialized_view",
     "column_names",
     "nested_columns",
+    "one_offset",
 )
 """In the order in which they are applied: start_up first, it makes DuckDB connect at all."""
 
