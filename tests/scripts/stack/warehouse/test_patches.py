@@ -450,11 +450,11 @@ def with_a_part_more(emulator: Emulator, name: str) -> list[str]:
 
 
 def test_nested_columns(patched: Emulator) -> None:
-    assert with_a_part_more(patched, "nested") == ["one.part", "one.more", "many.part", "many.more"]
+    assert with_a_part_more(patched, "grown") == ["one.part", "one.more", "many.part", "many.more"]
 
 
 def test_nested_columns_without(bare: Emulator) -> None:
-    assert with_a_part_more(bare, "nested") == ["one.part", "many.part"]
+    assert with_a_part_more(bare, "grown") == ["one.part", "many.part"]
 
 
 def rows_of_one_offset(emulator: Emulator, rounds: int) -> set[int]:

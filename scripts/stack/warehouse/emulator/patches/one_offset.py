@@ -1,9 +1,9 @@
 """Of two appends to one offset of a write stream, one writes.
 
-Without it the emulator compares the offset and counts the rows in two steps: a request whose connection was cut is still
-being written when the client repeats it, both pass and the rows are there twice. BigQuery answers ALREADY_EXISTS to the
-second (https://cloud.google.com/bigquery/docs/write-api#exactly-once_delivery). A stream that is finalized meanwhile
-takes nothing more once that was answered.
+Without it the emulator compares the offset and counts the rows in two steps: a request whose connection was cut is
+still being written when the client repeats it, both pass and the rows are there twice. BigQuery answers ALREADY_EXISTS
+to the second (https://cloud.google.com/bigquery/docs/write-api#exactly-once_delivery).
+A stream that is finalized meanwhile takes nothing more once that was answered.
 """
 
 import argparse
