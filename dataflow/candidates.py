@@ -12,10 +12,11 @@ import polars as pl
 
 from dataflow.contract import Contract
 from dataflow.core import Anonymizer, Unpacked
-from dataflow.dead_letters import DeadLetter, dead_letter_rows
+from dataflow.dead_letters import DeadLetter, GivenUp, dead_letter_rows
 from dataflow.journal import Entry
 from dataflow.keys import Sealer
 from dataflow.operators.deduplicate import Deduplicator, Events, Index
+from dataflow.schemas import tables
 from dataflow.sources.message import Message, event_position
 from dataflow.unknown_fields import unknown_field_rows
 
@@ -127,6 +128,26 @@ class Preparer:
             dead_origins=Events.of(list(letters), [letter.received for letter in letters.values()]),
             unknown=[(row_of[index], path, kind) for index, path, kind in outcome.unknown if index in row_of],
             newest=max(message.received for message in messages),
+        )
+
+    def given_up(self, given_up: Sequence[GivenUp]) -> Candidates:
+        """Each as one dead event, whatever it holds: nobody looks into it."""
+        once = {message.position: message for message in given_up}
+        policy = self._anonymizer.policy
+        empty = {
+            role: pl.DataFrame(schema={name: kind for name, kind in table.polars().items() if name != "batch_id"})
+            for role, table in tables(self.contract, policy).items()
+        }
+        letters = [message.letter() for message in once.values()]
+        return Candidates(
+            raw=empty["raw"],
+            anonymized=empty["anonymized"],
+            origins=Events(),
+            dead=dead_letter_rows(letters, self.contract, policy, self._sealer),
+            # when the broker gave it up, not when it was published: that may lie behind the horizon
+            dead_origins=Events.of(list(once), [message.message.received for message in once.values()]),
+            unknown=[],
+            newest=max((message.message.received for message in once.values()), default=0),
         )
 
     def unpack(self, messages: Sequence[Message]) -> Unpacked:

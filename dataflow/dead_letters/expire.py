@@ -6,12 +6,19 @@ call it.
 """
 
 import datetime
+import logging
+import threading
 from typing import Any
 
 from google.api_core import exceptions as api
 from google.cloud import bigquery
+from requests.exceptions import RequestException
 
 from dataflow.schemas import dead_letter_table, replay_table
+
+log = logging.getLogger(__name__)
+
+FIRST_SECONDS, EVERY_SECONDS = 60, 3_600
 
 KEPT = datetime.timedelta(days=14)
 """From when the broker accepted the message."""
@@ -37,3 +44,15 @@ def expire(client: Any, now: datetime.datetime | None = None) -> int:
         if table == dead_letter_table():
             deleted = job.num_dml_affected_rows or 0
     return deleted
+
+
+def keep_expiring(client: Any, stop: threading.Event) -> None:
+    """`expire` every hour until `stop`; a warehouse that is away is asked again the next time. For a thread."""
+    wait = FIRST_SECONDS
+    while not stop.wait(wait):
+        wait = EVERY_SECONDS
+        try:
+            if deleted := expire(client):
+                log.warning("%d dead letters were older than %d days and are deleted", deleted, KEPT.days)
+        except (api.GoogleAPIError, RequestException) as error:
+            log.warning("old dead letters are not deleted yet: %s", type(error).__name__)

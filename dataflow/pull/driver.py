@@ -17,6 +17,7 @@ from dataflow.keys import KeyRing
 from dataflow.objects import LocalObjects
 from dataflow.operators.deduplicate import HORIZON, Deduplicator, Index
 from dataflow.pull.commit import Committer
+from dataflow.pull.drain import Drain
 from dataflow.pull.prefetch import Prefetcher
 from dataflow.pull.stage import Staged, Stager
 from dataflow.schemas import tables
@@ -78,6 +79,7 @@ class PullPipeline:
     state: the directory of its journal, locked while it runs.
     watcher: gives anonymizers of newer bundles, which are taken between two batches.
     telemetry: is told of every batch.
+    drain: what the broker itself gave up, staged between two batches.
     Raises NorenError when another live process holds the lock.
     """
 
@@ -91,6 +93,7 @@ class PullPipeline:
         shard: str,
         watcher: Watcher[Anonymizer] | None = None,
         telemetry: Telemetry | None = None,
+        drain: Drain | None = None,
     ) -> None:
         self._telemetry = telemetry or Telemetry()
         self._lock = ShardLock(state, shard)
@@ -105,6 +108,7 @@ class PullPipeline:
         self._stager = Stager(
             anonymizer, self._journal, self._deduplicator, keys.sealer(DEAD_LETTER_PURPOSE), self._telemetry
         )
+        self._drain = drain
         self._tables = tables(anonymizer.contract, anonymizer.policy)
         self._prefetcher = Prefetcher(subscription)
         self._committer = Committer(self._journal, sink, self._tables, self._acknowledge, self._telemetry)
@@ -127,10 +131,13 @@ class PullPipeline:
         self._prefetcher.start()
         if self._watcher is not None:
             self._watcher.start()
+        if self._drain is not None:
+            self._drain.start()
         reported = 0.0
         try:
             while not stop.is_set():
                 self._take_bundle()
+                self._take_given_up()
                 messages = self._prefetcher.take(BATCH_MESSAGES, wait=0.2, linger=LINGER_SECONDS)
                 if messages:
                     waited = time.monotonic() - self._prefetcher.arrived
@@ -153,7 +160,11 @@ class PullPipeline:
             if self._watcher is not None:
                 self._watcher.stop()
             self._prefetcher.stop()
+            if self._drain is not None:
+                self._drain.stop()
         self._committer.finish()
+        if self._drain is not None:
+            self._drain.acknowledge(self._committer.committed)
         self.progress.seconds = time.monotonic() - started
         self.progress.committed = True
         if report is not None:
@@ -174,6 +185,8 @@ class PullPipeline:
     def close(self) -> None:
         """Give up the lock and the connection."""
         self._subscription.close()
+        if self._drain is not None:
+            self._drain.close()
         self._lock.close()
 
     def _take_bundle(self) -> None:
@@ -208,6 +221,19 @@ class PullPipeline:
     def check_pulling(self) -> str | None:
         """Whether the source answers."""
         return None if self._prefetcher.answering else "the source does not answer"
+
+    def _take_given_up(self) -> None:
+        """Between two batches: stage what the broker gave up, and acknowledge what of it is committed."""
+        if self._drain is None:
+            return
+        self._drain.acknowledge(self._committer.committed)
+        if (drained := self._drain.take()) is None:
+            return
+        staged = self._stager.stage_given_up(drained.given_up)
+        if staged.number is not None:
+            self._count(staged.entry.index, staged.entry.rows["dead"], staged.entry.rows["unknown"])
+            self._committer.put(staged)
+        self._drain.staged(staged.number, drained)
 
     def _count(self, index: Index, dead: object, unknown: object) -> None:
         import polars as pl

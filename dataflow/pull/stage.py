@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from dataflow.candidates import Candidates, Preparer
 from dataflow.core import Anonymizer
+from dataflow.dead_letters import GivenUp
 from dataflow.journal import Entry, Journal, Taken
 from dataflow.keys import Sealer
 from dataflow.operators.deduplicate import Deduplicator
@@ -60,16 +61,24 @@ class Stager:
         with self._telemetry.timed(Stage.ANONYMIZE, trace):
             candidates = self._preparer.prepare(messages)
         with self._telemetry.timed(Stage.STAGE, trace) as attributes:
-            staged = self._staged(candidates, messages, trace)
+            staged = self._staged(candidates, messages, [message.ack_id for message in messages], trace)
             if staged.number is not None:
                 attributes["entry"] = staged.number
         if staged.number is not None:
             self._telemetry.staged(staged.entry, messages)
         return staged
 
-    def _staged(self, candidates: Candidates, messages: Sequence[Message], trace: BatchTrace) -> Staged:
-        ack_ids = [message.ack_id for message in messages]
-        oldest = min(message.received for message in messages)
+    def stage_given_up(self, given_up: Sequence[GivenUp]) -> Staged:
+        """Stage what the broker gave up, each message as one dead event; its ack ids are of another subscription."""
+        staged = self._staged(self._preparer.given_up(given_up), [item.message for item in given_up], [], NO_TRACE)
+        if staged.number is not None:
+            self._telemetry.staged(staged.entry, [])
+        return staged
+
+    def _staged(
+        self, candidates: Candidates, messages: Sequence[Message], ack_ids: list[str], trace: BatchTrace
+    ) -> Staged:
+        oldest = min((message.received for message in messages), default=0)
         while True:
             entry = candidates.decide(self._deduplicator, self._preparer.contract)
             if not len(entry.index):

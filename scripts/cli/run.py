@@ -66,6 +66,7 @@ def run(
         pipeline = build(project, stream, home, country_file, bundles, trust, schemas, observer)
         stop = threading.Event()
         _stop_on_signals(stop)
+        _expire_dead_letters(home, stop)
         try:
             final = pipeline.run(stop, _report_json if as_json else _report_line())
         finally:
@@ -89,6 +90,15 @@ def _stop_on_signals(stop: threading.Event) -> None:
         signal.signal(number, handle)
 
 
+def _expire_dead_letters(home: Path, stop: threading.Event) -> None:
+    """Beside the pipeline: the emulator has no partition expiry."""
+    from dataflow.dead_letters.expire import keep_expiring
+    from scripts.stack import endpoints
+
+    arguments = (endpoints.load(home).warehouse_client(), stop)
+    threading.Thread(target=keep_expiring, args=arguments, name="expire", daemon=True).start()
+
+
 def build(
     project: Project,
     stream: str,
@@ -109,9 +119,15 @@ def build(
     """
     from dataflow.bundle import BundleStore, Watcher, open_objects
     from dataflow.bundle.start import Starter, production
+    from dataflow.core import Anonymizer
     from dataflow.countries import Countries
+    from dataflow.dead_letters import PURPOSE
+    from dataflow.dead_letters.counted import Counted
+    from dataflow.journal import Journal
     from dataflow.keys import KeyRing
     from dataflow.keys.signing import Verifier, development_key
+    from dataflow.objects import LocalObjects
+    from dataflow.pull.drain import Drain
     from dataflow.pull.driver import PullPipeline
     from dataflow.schemas import raw_table
     from dataflow.sinks.load import LoadSink
@@ -135,11 +151,19 @@ def build(
     with LocalTopics(stack.project_id, stack.pubsub) as topics:
         topics.ensure([anonymizer.contract])
     subscription = names.subscription(stream)
-    source = PubSubSubscription(
-        stack.project_id, subscription, stack.pubsub, store=statistics(stack.pubsub)["store_id"]
+    store = statistics(stack.pubsub)["store_id"]
+    source = PubSubSubscription(stack.project_id, subscription, stack.pubsub, store=store)
+    given_up = names.dead_letter_topic(stream)
+    counted = Counted(
+        stack.warehouse_client(),
+        Anonymizer(anonymizer.contract, anonymizer.policy, keys, countries, found),
+        keys.sealer(PURPOSE),
+        LocalObjects(home / "journal" / given_up),
+        lambda: Journal(LocalObjects(home / "journal"), keys.sealer("journal"), subscription).indexes(),
     )
+    drain = Drain(PubSubSubscription(stack.project_id, given_up, stack.pubsub, store=store), counted)
     telemetry = observer.telemetry if observer else None
-    pipeline = PullPipeline(anonymizer, source, sink, keys, home / "journal", subscription, watcher, telemetry)
+    pipeline = PullPipeline(anonymizer, source, sink, keys, home / "journal", subscription, watcher, telemetry, drain)
     if observer is not None:
         client = stack.warehouse_client()
         observer.watch(

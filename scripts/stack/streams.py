@@ -19,6 +19,9 @@ ACK_DEADLINE_SECONDS = 10
 
 RETENTION_SECONDS = 7 * 24 * 3600
 
+MOST_DELIVERIES = 20
+"""Then the broker gives a message up: it goes to the dead-letter topic, which `noren run` drains."""
+
 PUBLISH_MESSAGES = 1_000
 PUBLISH_BYTES = 9_000_000
 """Limits of one publish request: 1,000 messages and 10 MB (https://cloud.google.com/pubsub/quotas)."""
@@ -41,14 +44,18 @@ class LocalTopics:
         """Make what is missing; what exists stays as it is."""
         for contract in contracts:
             topic = self.topic(contract.stream)
+            given_up = names.dead_letter_topic(contract.stream)
+            dead_letter_topic = f"projects/{self._project}/topics/{given_up}"
+            self._create("Publisher/CreateTopic", types.Topic.pb()(name=dead_letter_topic), types.Topic)
             self._create("Publisher/CreateTopic", types.Topic.pb()(name=topic), types.Topic)
-            subscription = types.Subscription.pb()(
-                name=f"projects/{self._project}/subscriptions/{names.subscription(contract.stream)}",
-                topic=topic,
-                ack_deadline_seconds=ACK_DEADLINE_SECONDS,
+            self._subscribe(given_up, dead_letter_topic)
+            self._subscribe(
+                names.subscription(contract.stream),
+                topic,
+                dead_letter_policy=types.DeadLetterPolicy.pb()(
+                    dead_letter_topic=dead_letter_topic, max_delivery_attempts=MOST_DELIVERIES
+                ),
             )
-            subscription.message_retention_duration.seconds = RETENTION_SECONDS
-            self._create("Subscriber/CreateSubscription", subscription, types.Subscription)
 
     def topic(self, stream: str) -> str:
         return f"projects/{self._project}/topics/{names.topic(stream)}"
@@ -80,6 +87,16 @@ class LocalTopics:
         return self._channel.unary_unary(
             f"/google.pubsub.v1.{method}", request.pb().SerializeToString, response.pb().FromString
         )
+
+    def _subscribe(self, name: str, topic: str, **settings: Any) -> None:
+        subscription = types.Subscription.pb()(
+            name=f"projects/{self._project}/subscriptions/{name}",
+            topic=topic,
+            ack_deadline_seconds=ACK_DEADLINE_SECONDS,
+            **settings,
+        )
+        subscription.message_retention_duration.seconds = RETENTION_SECONDS
+        self._create("Subscriber/CreateSubscription", subscription, types.Subscription)
 
     def _create(self, method: str, resource: Any, kind: Any) -> None:
         try:

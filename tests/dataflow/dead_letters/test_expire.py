@@ -1,14 +1,18 @@
 """Dead letters are kept for 14 days, in BigQuery and on the emulator."""
 
 import datetime
+import threading
 import uuid
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 import yaml
+from google.api_core.exceptions import ServiceUnavailable
 
-from dataflow.dead_letters.expire import KEPT, expire
+from dataflow.dead_letters import expire as module
+from dataflow.dead_letters.expire import KEPT, expire, keep_expiring
 from dataflow.schemas import dead_letter_table
 from dataflow.sinks.load import LoadSink
 from scripts.stack.endpoints import Endpoints
@@ -41,6 +45,22 @@ def test_what_is_older_is_deleted_and_nothing_else(servers: Endpoints) -> None:
     assert expire(client, NOW) == 1
     assert next(iter(client.query_and_wait(query)))[0] == 2
     assert expire(client, NOW) == 0
+
+
+def test_it_goes_on_while_the_warehouse_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, asked = threading.Event(), list[int]()
+
+    def away(_: object) -> int:
+        asked.append(1)
+        if len(asked) == 3:
+            stop.set()
+        raise ServiceUnavailable("away")
+
+    monkeypatch.setattr(module, "expire", away)
+    monkeypatch.setattr(module, "FIRST_SECONDS", 0)
+    monkeypatch.setattr(module, "EVERY_SECONDS", 0)
+    keep_expiring(object(), stop)
+    assert len(asked) == 3
 
 
 def test_without_any_table_there_is_nothing_to_delete() -> None:
