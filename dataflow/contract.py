@@ -8,7 +8,8 @@ a stream,
 - `primaryKey` fields, in the order of `primaryKeyPosition`, are the event's identity;
 - the schema's custom property `eventTime` names the field that says when the event happened;
 - the schema's custom property `maxMessageBytes` bounds an event (default 1 MiB);
-- the schema's custom property `format` is how messages carry events: json (default), ndjson, avro, protobuf, log_entry;
+- the schema's custom property `format` is how messages carry events: json (default), ndjson, avro, protobuf,
+  log_entry, debezium;
 - the schema's custom property `subject` names the identifier field of the person that an event is about (optional);
 - the schema's custom property `eventType` names the string field that says what kind of event it is (optional);
 - `logicalType: array` has `items`, scalars or objects; `logicalType: map`, with `map: {key: {logicalType: string},
@@ -41,6 +42,9 @@ COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 DEFAULT_MAX_MESSAGE_BYTES = 1 << 20
 
+CHANGE = "change"
+"""The object that says what a change of a database's row is: see dataflow/core/formats/debezium.py."""
+
 
 class FieldType(StrEnum):
     """Logical types of the standard that the core handles."""
@@ -65,6 +69,7 @@ class Format(StrEnum):
     AVRO = "avro"
     PROTOBUF = "protobuf"
     LOG_ENTRY = "log_entry"
+    DEBEZIUM = "debezium"
 
 
 class Classification(StrEnum):
@@ -154,6 +159,11 @@ class Contract:
     format: Format = Format.JSON
     subject: str | None = None
     event_type: str | None = None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Of a stream of changes: the paths that name the row that changed; of others the identity."""
+        return tuple(path for path in self.identity if not path.startswith(f"{CHANGE}."))
 
     def leaves(self) -> list[Field]:
         """All fields that hold values, those inside arrays too, in the contract's order: what a policy speaks about."""
@@ -293,12 +303,22 @@ class _Reader:
             kind = leaves.get(contract.event_type)
             if kind is None or kind.type is not FieldType.STRING:
                 raise self.fail("customProperties.eventType", "must name a string field, outside of arrays.")
+        if contract.format is Format.DEBEZIUM:
+            self.changes(contract)
         for field in contract.fields:
             if field.name.lower() in RESERVED:
                 raise self.fail(field.path, "is the name of a column that every table has; rename the field.")
         longest = contract.max_message_bytes
         if type(longest) is not int or longest < 1:
             raise self.fail("customProperties.maxMessageBytes", "must be a whole number of bytes above 0.")
+
+    def changes(self, contract: Contract) -> None:
+        """A stream of changes: a key, which change of it, and values that a delete does not have."""
+        if f"{CHANGE}.version" not in contract.identity or len(contract.key) == 0:
+            raise self.fail("schema", f"changes are told apart by the row's key and {CHANGE}.version: the identity.")
+        for field in contract.fields:
+            if field.required and field.name != CHANGE and field.path not in contract.identity:
+                raise self.fail(field.path, "must not be required: of a deleted row only the key is left.")
 
     def field(self, entry: dict[str, Any], parent: str, inherited: Classification | None) -> Field:
         name = entry.get("name", "")

@@ -31,6 +31,11 @@ def topic(stream: str) -> str:
     return stream.replace("_", "-")
 
 
+def current(stream: str) -> str:
+    """The view of a stream of changes that shows the source as it is now, beside the stream's anonymized table."""
+    return f"{stream}_current"
+
+
 def subscription(stream: str) -> str:
     """The anonymizer's subscription of a stream."""
     return f"{topic(stream)}-anonymizer"

@@ -60,13 +60,13 @@ class Progress:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
-    def add(self, chunk: Chunk, entry: Entry, dead: list[str]) -> None:
-        """dead: the reason of every dead row of the chunk."""
+    def add(self, chunk: Chunk, entry: Entry, dead: list[str], silent: int) -> None:
+        """dead: the reason of every dead row of the chunk. silent: rows that repeat what was said (tombstones)."""
         self.read += len(chunk.rows) + chunk.outside
         self.outside += chunk.outside
         self.raw += entry.rows["raw"].height if "raw" in entry.rows else 0
         self.dead += len(dead)
-        self.duplicates += len(entry.index.duplicates)
+        self.duplicates += len(entry.index.duplicates) + silent
         for reason, count in Counter(dead).items():
             self.reasons[reason] = self.reasons.get(reason, 0) + count
         if "unknown" in entry.rows:
@@ -122,7 +122,8 @@ class Ingest:
         self._committer.start()
         try:
             for chunk in source.read(checkpoint, (lambda _: False) if again else self.finished):
-                if chunk.rows or chunk.outside:
+                if chunk.rows or chunk.outside or chunk.checkpoint != checkpoint:
+                    checkpoint = chunk.checkpoint
                     self._stage(chunk, progress, received)
                 for unit in chunk.finished:
                     self._objects.create(f"{self._shard}/finished/{unit}", b"")
@@ -135,7 +136,8 @@ class Ingest:
             else:
                 progress.finished = True
                 if progress.read:
-                    self._put(Entry(Index(), self._nothing(), json.dumps({"ended": progress.read})))
+                    ended = {"ended": progress.read, "checkpoint": checkpoint}
+                    self._put(Entry(Index(), self._nothing(), json.dumps(ended)))
         finally:
             self._committer.finish()
         progress.seconds = time.monotonic() - started
@@ -155,8 +157,10 @@ class Ingest:
         """Counts so far and where to go on, from the last entry; from the beginning when the last import ended."""
         progress = Progress(self._contract.stream, size=source.size, unit=source.unit)
         consumed = json.loads(self._journal.consumed() or "{}")
-        if again or "checkpoint" not in consumed:
-            return progress, consumed.get("checkpoint", "") if not again else ""
+        if again or not consumed:
+            return progress, ""
+        if "ended" in consumed:
+            return progress, source.following(consumed["checkpoint"])
         for name in _KEPT:
             setattr(progress, name, consumed[name])
         progress.resumed = True
@@ -169,9 +173,10 @@ class Ingest:
             self._settle()
             entry = self._decide(candidates)
             dead = candidates.dead["reason"].to_list()
+            silent = len(chunk.rows) - candidates.raw.height - len(dead)
         else:
-            entry, dead = Entry(Index(), self._nothing()), []
-        progress.add(chunk, entry, dead)
+            entry, dead, silent = Entry(Index(), self._nothing()), [], 0
+        progress.add(chunk, entry, dead, silent)
         counts = {name: getattr(progress, name) for name in _KEPT}
         consumed = json.dumps({"checkpoint": chunk.checkpoint, **counts})
         self._put(Entry(_overlapping(entry, received), entry.rows, consumed))

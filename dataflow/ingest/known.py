@@ -14,8 +14,9 @@ from google.cloud import bigquery
 from dataflow.journal import Journal
 from dataflow.schemas import Table
 
-COARSEST = datetime.timedelta(days=366)
-"""A policy coarsens event times by a year at most; another version than today's may have written the rows."""
+REACH = datetime.timedelta(days=366 + 400)
+"""A policy coarsens event times by a year at most, and another version than today's may have written the rows; a row of
+a database that was read twice has one token within a key epoch, 13 months, but each time another event time."""
 
 
 class Known(Protocol):
@@ -54,7 +55,7 @@ class KnownInTables:
             "WHERE (event_time BETWEEN @first AND @last OR event_time IS NULL) AND event_token IN UNNEST(@tokens)"
         )
         parameters: list[Any] = [
-            bigquery.ScalarQueryParameter("first", "TIMESTAMP", first - COARSEST),
+            bigquery.ScalarQueryParameter("first", "TIMESTAMP", first - REACH),
             bigquery.ScalarQueryParameter("last", "TIMESTAMP", last + datetime.timedelta(days=1)),
             bigquery.ArrayQueryParameter("tokens", "STRING", list(tokens)),
         ]

@@ -9,8 +9,8 @@ from dataflow.core import Unpacked
 from dataflow.sources.bounded import Row
 from dataflow.sources.message import Message
 
-ENVELOPES = (Format.LOG_ENTRY,)
-"""Formats that files carry as well: an exported log is a log entry a line. Of others they hold the event itself."""
+ENVELOPES = (Format.LOG_ENTRY, Format.DEBEZIUM)
+"""Formats that files carry as well: a line is a log entry, or a change event. Of others they hold the event itself."""
 
 
 class Imported(Message, frozen=True, gc=False):
@@ -25,9 +25,9 @@ class RowPreparer(Preparer):
     def unpack(self, messages: Sequence[Message]) -> Unpacked:
         unpacked = super().unpack(messages)
         refused = {
-            index: message.row.refusal
-            for index, message in enumerate(messages)
-            if isinstance(message, Imported) and message.row.refusal is not None
+            event: message.row.refusal
+            for event, number in enumerate(unpacked.message)
+            if isinstance(message := messages[number], Imported) and message.row.refusal is not None
         }
         if not refused:
             return unpacked

@@ -55,7 +55,13 @@ class BoundedSource(Protocol):
     unit: str
 
     def read(self, checkpoint: str, finished: Callable[[str], bool]) -> Iterator[Chunk]:
-        """Everything behind the checkpoint (empty: from the beginning), but for the units that are finished."""
+        """Everything behind the checkpoint (empty: from the beginning), but for the units that are finished.
+
+        Whoever asks for the next chunk has staged the one before.
+        """
+
+    def following(self, checkpoint: str) -> str:
+        """Where an import begins when the one before was read to its end, at this checkpoint."""
 
 
 MOST_ROWS = 50_000

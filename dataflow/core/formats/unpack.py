@@ -7,6 +7,7 @@ from dataflow.contract import Contract, Format
 from dataflow.core.batch import Batch
 from dataflow.core.formats.avro import AvroReader, UnusableSchemaError
 from dataflow.core.formats.compression import plain, plain_binary
+from dataflow.core.formats.debezium import DebeziumReader
 from dataflow.core.formats.log_entry import LogEntryReader
 from dataflow.core.formats.schemas import Definition, Schemas, Writer, writer
 from dataflow.core.rejects import Reason, RefusedError
@@ -52,6 +53,7 @@ class Unpacker:
         self._format = contract.format
         self._schemas = schemas
         self._readers: dict[tuple[str, str] | tuple[int], Read] = {}
+        self._changes = DebeziumReader(contract) if contract.format is Format.DEBEZIUM else None
         self._log_entries = LogEntryReader(contract) if contract.format is Format.LOG_ENTRY else None
 
     def unpack(
@@ -66,6 +68,8 @@ class Unpacker:
             return Unpacked(Batch(data, received), range(len(data)), None, data)
         if self._format is Format.NDJSON:
             return self._lines(data, received)
+        if self._changes is not None:
+            return self._change_events(self._changes, data, received)
         refused: dict[int, RefusedError] = {}
         events: list[bytes] = []
         missing: set[object] = set()
@@ -94,6 +98,23 @@ class Unpacker:
             numbers += range(len(lines))
         batch = Batch(events, [received[index] for index in origins], refused)
         return Unpacked(batch, origins, numbers, events)
+
+    def _change_events(self, reader: DebeziumReader, data: Sequence[bytes], received: Sequence[int]) -> Unpacked:
+        """One event a message; a tombstone has none."""
+        refused: dict[int, RefusedError] = {}
+        events: list[bytes] = []
+        origins: list[int] = []
+        for index, message in enumerate(data):
+            try:
+                event = reader.read(plain(message, self._contract.max_message_bytes + MOST_ENVELOPE))
+            except RefusedError as error:
+                refused[len(events)] = error
+                event = b""
+            if event is not None:
+                events.append(event)
+                origins.append(index)
+        batch = Batch(events, [received[index] for index in origins], refused)
+        return Unpacked(batch, origins, [0] * len(origins), [data[index] for index in origins])
 
     def _event(self, data: bytes, attributes: Mapping[str, str], missing: set[object]) -> bytes:
         limit = self._contract.max_message_bytes
@@ -135,7 +156,7 @@ def _split(text: bytes) -> list[bytes]:
 
 MOST_ENVELOPE = 1 << 18
 """Bytes that a log entry may have beside its payload: Cloud Logging's limit of a whole entry
-(https://cloud.google.com/logging/quotas#log-limits)."""
+(https://cloud.google.com/logging/quotas#log-limits). A change event has the row before and its schema beside it."""
 
 
 def _name(written: Writer) -> str:

@@ -9,6 +9,8 @@ import click
 
 VERBS = {
     "files": ("scripts.cli.ingest.files:files", "Import files and directories: JSON lines, CSV, Parquet."),
+    "postgres": ("scripts.cli.ingest.postgres:postgres", "Import a table of a PostgreSQL database, and its changes."),
+    "settle": ("scripts.cli.ingest.settle:settle", "Show the current state of changes, forget what was deleted."),
 }
 """verb -> (module:command, one line of help)"""
 
