@@ -69,16 +69,8 @@ def test_over_a_topic_and_over_a_file_every_change_is_there_once(customers: Cust
 
 
 def test_settling_forgets_the_values_of_deleted_rows_in_every_key_epoch(customers: Customers) -> None:
-    home = str(customers.changes.servers.home.root)
     assert {row["key_epoch"] for row in customers.rows("anonymized")} == {epoch_of(NOW), epoch_of(BEFORE)}
-    from click.testing import CliRunner
-
-    from scripts.cli.ingest.settle import settle
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(customers.changes.project.root)
-        results = [CliRunner().invoke(settle, [customers.changes.name, "--home", home, "--json"]) for _ in range(2)]
-    said = [json.loads(result.stdout)["forgotten"] for result in results]
+    said = [run(customers.changes, "settle", customers.changes.name)["forgotten"] for _ in range(2)]
     assert said == [2, 0]  # bob's first row, of another epoch than its delete, and dan's first life
     left = Counter((row["user_id"], row["change"]["operation"]) for row in customers.rows("raw"))
     assert left == {
