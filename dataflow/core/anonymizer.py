@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
 import polars as pl
 
 from dataflow.contract import Contract
@@ -64,7 +65,7 @@ class Anonymizer:
         self._unpacker = Unpacker(contract, schemas)
         self._decoder = Decoder(contract)
         self._validator = Validator(contract)
-        self._schema = self._plan.source_schema()
+        self._paths = [column.path for column in contract.columns()]
         self._raw = self._plan.raw()
         self._anonymized = self._plan.anonymized()
 
@@ -82,15 +83,12 @@ class Anonymizer:
         """Anonymize a batch. Each event ends in `index` or in `rejects`, exactly once; nothing is raised for an
         event."""
         decoded = self._decoder.decode(batch.payloads, batch.refused)
+        received = np.fromiter(batch.received, np.int64, len(batch.received))
         frame = pl.DataFrame(
-            [pl.Series(path, decoded.columns[path], dtype=kind) for path, kind in self._schema.items()]
+            [decoded.columns[path] for path in self._paths]
             + [
-                pl.int_range(len(batch.payloads), dtype=pl.UInt32, eager=True).alias(INDEX)
-                if isinstance(decoded.kept, range)
-                else pl.Series(INDEX, decoded.kept, dtype=pl.UInt32),
-                pl.Series(RECEIVED, batch.received, dtype=pl.Int64).gather(list(decoded.kept))
-                if decoded.rejects
-                else pl.Series(RECEIVED, batch.received, dtype=pl.Int64),
+                pl.Series(INDEX, decoded.kept),
+                pl.Series(RECEIVED, received[decoded.kept] if decoded.rejects else received),
             ]
         )
         frame, late_rejects = self._validator.validate(frame)

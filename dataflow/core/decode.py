@@ -1,24 +1,30 @@
-"""Typed decode, one event at a time, into columns.
+"""Typed decode of events, one by one, into columns.
 
 Readers of whole batches are wrong for governance: one malformed line fails the batch, types change silently, a missing
-required field passes. msgspec checks each event against a type made from the contract and says where it fails.
+required field passes. So plain events are taken by the compiled reader, which takes none it is in doubt about; msgspec checks
+each of the others against a type made from the contract and says where it fails.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
 from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import orjson
+import polars as pl
 from msgspec import Raw
 
 from dataflow.contract import Contract, Field, FieldType
+from dataflow.core.arrays import decoded_type
+from dataflow.core.compiled import Lane, Plain
 from dataflow.core.formats.compression import compressed, inflated
 from dataflow.core.rejects import WHOLE, Reason, RefusedError, Reject, explain
 from dataflow.core.rows import FAILURES, Reader, TooLargeError, objects
+from dataflow.core.times import timestamps
 
 OTHER = "<other>"
 """Stands for an undeclared field's name that may itself be data, such as an account number used as a key."""
@@ -33,6 +39,9 @@ MOST_LEARNED = 64
 
 MOST_SEEN = 1_000
 """Undeclared names that are waited for at a time: whoever makes up new ones for ever fills no memory."""
+
+LANE_RESTS = 15
+"""Batches that are decoded without the compiled reader after one of which it left more than half."""
 
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _ARRAY = msgspec.json.Decoder(list[Raw])
@@ -53,13 +62,13 @@ class Decoded:
     """Accepted events as columns, and what was wrong with the others.
 
     kept: index in the batch of each row.
-    columns: path of every declared value -> one Python value a row, None where absent. Timestamps and dates are
-    text still.
+    columns: path of every declared value -> its values, null where absent. Dates are text still, and so are timestamps
+    where one of them is none.
     unknown: (index in the batch, path, JSON type) of every undeclared field of an accepted event.
     """
 
-    kept: Sequence[int]
-    columns: dict[str, Sequence[Any]]
+    kept: npt.NDArray[np.uint32]
+    columns: dict[str, pl.Series]
     rejects: list[Reject] = field(default_factory=list)
     unknown: list[tuple[int, str, str]] = field(default_factory=list)
 
@@ -74,46 +83,122 @@ class Decoder:
         }
         self._in_arrays = frozenset(_paths_in_arrays(contract))
         self._plain = {column.path: plain for column in contract.columns() if (plain := _PLAIN.get(_kind(column)))}
+        self._types = {column.path: decoded_type(column) for column in contract.columns()}
+        self._times = frozenset(leaf.path for leaf in contract.columns() if leaf.type is FieldType.TIMESTAMP)
         self._seen: Counter[str] = Counter()
         self._learned: frozenset[str] = frozenset()
         self._reader = Reader(contract.fields, self._learned)
+        self._lane = Lane(contract.fields, self._learned)
+        self._lane_rests = 0
 
     def decode(self, payloads: Sequence[bytes], refused: Mapping[int, RefusedError] | None = None) -> Decoded:
         """Decode every payload; one that cannot be accepted becomes a reject and the others go on.
 
         refused: as in Batch.
         """
-        decoded = Decoded(range(len(payloads)), {})
+        decoded = Decoded(np.arange(len(payloads), dtype=np.uint32), {})
+        plain = self._plain_events(payloads)
+        if plain is None:
+            decoded.kept, columns = self._each(payloads, decoded.kept, refused, decoded)
+            decoded.columns = columns | self._moments(columns)
+        elif not len(plain.left):
+            decoded.columns = self._complete(plain.columns(), len(payloads))
+        else:
+            rest, columns = self._each([payloads[index] for index in plain.left], plain.left, refused, decoded)
+            decoded.kept, decoded.columns = self._together(plain, rest, columns)
+        if plain is not None:
+            for path, first in plain.undeclared.items():
+                for row in np.flatnonzero(first).tolist():
+                    decoded.unknown.append((int(plain.taken[row]), path, _raw_type(int(first[row]))))
+        self._learn()
+        return decoded
+
+    def _plain_events(self, payloads: Sequence[bytes]) -> Plain | None:
+        """What the compiled reader takes of a batch. It rests for a while where it leaves more than it takes."""
+        if self._lane_rests:
+            self._lane_rests -= 1
+            return None
+        plain = self._lane.read(payloads, self.contract.max_message_bytes)
+        if plain is not None and len(plain.left) > len(plain.taken):
+            self._lane_rests = LANE_RESTS
+        return plain
+
+    def _each(
+        self,
+        payloads: Sequence[bytes],
+        indexes: npt.NDArray[np.uint32],
+        refused: Mapping[int, RefusedError] | None,
+        decoded: Decoded,
+    ) -> tuple[npt.NDArray[np.uint32], dict[str, pl.Series]]:
+        """(indexes, columns) of the events that the typed decoder accepts, one at a time.
+
+        indexes: of the payloads in the batch.
+        """
         bad: list[int] = []
 
-        def failed(index: int, payload: bytes, error: Exception) -> tuple[Any, ...] | None:
+        def failed(place: int, payload: bytes, error: Exception) -> tuple[Any, ...] | None:
+            index = int(indexes[place])
             if refused and (refusal := refused.get(index)):
                 decoded.rejects.append(Reject(index, refusal.reason, refusal.field, refusal.words))
-                bad.append(index)
+                bad.append(place)
                 return None
             values = self._second_look(index, payload, error, decoded)
             if values is None:
-                bad.append(index)
+                bad.append(place)
             return values
 
         limit = self.contract.max_message_bytes
         oversize = max(map(len, payloads), default=0) > limit
-        columns = self._reader.read(payloads, failed, self._bounded if oversize else None)
-        if bad:
-            keep = bytearray(b"\1") * len(payloads)
-            for index in bad:
-                keep[index] = 0
-            decoded.kept = list(compress(range(len(payloads)), keep))
+        values = self._reader.read(payloads, failed, self._bounded if oversize else None)
+        kept = np.delete(indexes, bad) if bad else indexes
         layout = self._reader.layout
-        decoded.columns = dict(zip(layout.declared, columns, strict=False))
+        columns = dict(zip(layout.declared, values, strict=False))
         for path, plain in self._plain.items():
-            decoded.columns[path] = plain(decoded.columns[path])
-        for path, column in zip(layout.learned, columns[len(layout.declared) :], strict=True):
-            for index, value in zip(decoded.kept, column, strict=True):
+            columns[path] = plain(columns[path])
+        for path, column in zip(layout.learned, values[len(layout.declared) :], strict=True):
+            for index, value in zip(kept.tolist(), column, strict=True):
                 if isinstance(value, Raw):
                     decoded.unknown.append((index, path, _raw_type(bytes(value)[0])))
-        self._learn()
-        return decoded
+        return kept, {path: pl.Series(path, columns[path], dtype=kind) for path, kind in self._types.items()}
+
+    def _complete(self, columns: dict[str, pl.Series], count: int) -> dict[str, pl.Series]:
+        """The columns with those that no plain event has, all null."""
+        for path, kind in self._types.items():
+            if path not in columns:
+                columns[path] = (
+                    pl.Series(path, [None], dtype=kind).extend_constant(None, count - 1)
+                    if count
+                    else (pl.Series(path, [], dtype=kind))
+                )
+        return columns
+
+    def _moments(self, columns: dict[str, pl.Series]) -> dict[str, pl.Series]:
+        """The columns of times that hold nothing else, read; the text of others is needed to tell what is no time from
+        what is absent."""
+        read = {path: timestamps(columns[path]) for path in self._times}
+        return {path: times for path, times in read.items() if times.null_count() == columns[path].null_count()}
+
+    def _together(
+        self, plain: Plain, rest: npt.NDArray[np.uint32], others: dict[str, pl.Series]
+    ) -> tuple[npt.NDArray[np.uint32], dict[str, pl.Series]]:
+        """(indexes, columns) of plain and other events in the order of the batch."""
+        columns = self._complete(plain.columns(), len(plain.taken))
+        if not len(rest):
+            return plain.taken, columns
+        moments = self._moments(others)
+        for path in self._times:
+            if columns[path].dtype == pl.String:
+                continue
+            if path in moments:
+                others[path] = moments[path]
+            else:
+                columns[path] = plain.text(path)
+        kept = np.concatenate([plain.taken, rest])
+        order = np.argsort(kept, kind="stable")
+        ordered = pl.Series(order.astype(np.uint32))
+        return kept[order], {
+            path: pl.concat([column, others[path]]).gather(ordered) for path, column in columns.items()
+        }
 
     def _learn(self) -> None:
         """Build the reader anew for undeclared fields that were seen often: it reads over them at full speed."""
@@ -121,6 +206,7 @@ class Decoder:
         if room := frequent[: MOST_LEARNED - len(self._learned)]:
             self._learned |= frozenset(room)
             self._reader = Reader(self.contract.fields, self._learned)
+            self._lane = Lane(self.contract.fields, self._learned)
             self._seen.clear()
 
     def _bounded(self, payload: bytes) -> Any:

@@ -10,7 +10,7 @@ from functools import partial
 import polars as pl
 
 from dataflow.contract import Contract, Field, FieldType
-from dataflow.core.arrays import changed, decoded_type
+from dataflow.core.arrays import changed
 from dataflow.core.validate import RECEIVED
 from dataflow.keys import TokenKey, epoch_expression
 from dataflow.methods import Context
@@ -30,10 +30,6 @@ class Plan:
 
     contract: Contract
     policy: Policy
-
-    def source_schema(self) -> dict[str, pl.DataType]:
-        """Decoded columns as the decoder gives them: times and dates are text still."""
-        return {column.path: decoded_type(column) for column in self.contract.columns()}
 
     def epoch(self) -> pl.Expr:
         return epoch_expression(pl.col(self.contract.event_time)).alias(EPOCH)

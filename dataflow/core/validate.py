@@ -68,9 +68,11 @@ class Validator:
         return frame, rejects + more
 
     def _scalars(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Reject]]:
-        text = {leaf.path: frame[leaf.path] for leaf in self._text}
-        typed = {leaf.path: _parsed(leaf, text[leaf.path]) for leaf in self._text}
-        frame = frame.with_columns(*typed.values())
+        # a time that was read already cannot be wrong
+        text = {leaf.path: column for leaf in self._text if (column := frame[leaf.path]).dtype == pl.String}
+        typed = {leaf.path: _parsed(leaf, text[leaf.path]) for leaf in self._text if leaf.path in text}
+        if typed:
+            frame = frame.with_columns(*typed.values())
         if frame.is_empty():
             return frame, []
         parsed = all(typed[path].null_count() == text[path].null_count() for path in text)
@@ -84,7 +86,7 @@ class Validator:
         """Row by row which checks pass. frame: with the text of parsed columns in `#<path>`."""
         verdict = frame.select(
             # an absent value passes: whether it may be absent the decoder has checked
-            (check.good | pl.col(_source(check.field)).is_null()).fill_null(False).alias(str(number))
+            (check.good | pl.col(_source(check.field, frame)).is_null()).fill_null(False).alias(str(number))
             for number, check in enumerate(self._checks)
         )
         good = verdict.select(pl.all_horizontal(pl.all()).alias("good"))["good"]
@@ -93,12 +95,14 @@ class Validator:
         for row in failed.iter_rows(named=True):
             check = next(check for number, check in enumerate(self._checks) if not row[str(number)])
             rejects.append(Reject(row[INDEX], check.reason, check.field.path, check.message))
-        return frame.filter(good).drop(f"#{leaf.path}" for leaf in self._text), rejects
+        return frame.filter(good).drop(
+            f"#{leaf.path}" for leaf in self._text if f"#{leaf.path}" in frame.columns
+        ), rejects
 
 
-def _source(field: Field) -> str:
+def _source(field: Field, frame: pl.DataFrame) -> str:
     """The column that says whether a value is present: for parsed fields the text before it was parsed."""
-    return f"#{field.path}" if field.type in (FieldType.TIMESTAMP, FieldType.DATE) else field.path
+    return f"#{field.path}" if f"#{field.path}" in frame.columns else field.path
 
 
 def _parsed(leaf: Field, text: pl.Series) -> pl.Series:
