@@ -20,8 +20,8 @@ from msgspec import Raw
 
 from dataflow.contract import Contract, Field, FieldType
 from dataflow.core.arrays import decoded_type
-from dataflow.core.compiled import Lane, Plain
 from dataflow.core.formats.compression import compressed, inflated
+from dataflow.core.plain import Lane, Plain
 from dataflow.core.rejects import WHOLE, Reason, RefusedError, Reject, explain
 from dataflow.core.rows import FAILURES, Reader, TooLargeError, objects
 from dataflow.core.times import timestamps

@@ -5,10 +5,12 @@ A plain or salted hash would not do: all telephone numbers of a country hash in 
 
 import hashlib
 import hmac
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import polars as pl
-import polars_hash  # noqa: F401  (registers the chash namespace)
+
+if TYPE_CHECKING:
+    from dataflow.keys.hashing import States
 
 TOKEN_DIGITS = 32
 """Hex digits of a token: 128 bits, so that a billion ids collide with probability 10^-21."""
@@ -17,32 +19,29 @@ TOKEN_DIGITS = 32
 class TokenKey:
     """Makes tokens under one key of one purpose and epoch.
 
-    The key is 64 ASCII hex digits of a 32-byte HMAC key, used as they stand: the columnar plug-in takes text only.
-    It fills exactly one SHA-256 block, so nothing of it is hashed away. The plug-in keeps it inside a lazy plan: an
-    expression made here is evaluated at once and never logged, stored or pickled.
+    The key is 64 ASCII hex digits of a 32-byte HMAC key, used as they stand: they fill exactly one SHA-256 block, so
+    nothing of it is hashed away.
     """
 
-    __slots__ = ("__secret",)
+    __slots__ = ("__secret", "__states")
 
     def __init__(self, key: bytes) -> None:
         if len(key) != 32:
             raise ValueError("a token key is 32 bytes")
         self.__secret = key.hex()
+        self.__states: States | None = None
 
     def expression(self, column: pl.Expr) -> pl.Expr:
         """Tokens of a String column; null stays null."""
-        return column.chash.hmac_sha256(key=self.__secret).str.head(TOKEN_DIGITS)  # type: ignore[attr-defined, no-any-return]
+        return column.map_batches(self.tokens, return_dtype=pl.String)
 
     def tokens(self, values: pl.Series) -> pl.Series:
-        """Tokens of a String column whose values repeat, each value hashed once.
+        """Tokens of a String column; null stays null."""
+        from dataflow.keys import hashing  # half a second to import, and most commands make no token
 
-        In a batch of 8,192 events of Zipf-distributed users this takes two thirds of the time; where no value repeats,
-        a seventh more.
-        """
-        coded = values.to_arrow().dictionary_encode()
-        distinct = pl.Series("values", coded.dictionary, dtype=pl.String).to_frame()
-        hashed = distinct.select(self.expression(pl.col("values")))["values"]
-        return hashed.gather(pl.Series(coded.indices)).alias(values.name)
+        if self.__states is None:
+            self.__states = hashing.states(self.__secret.encode())
+        return hashing.tokens(values, self.__states)
 
     def token(self, value: str) -> str:
         """The token of one value: the same as the columnar one."""

@@ -35,21 +35,16 @@ class TruncateIp(Method, frozen=True):
         return column.map_batches(self._truncate, return_dtype=pl.String)
 
     def _truncate(self, values: pl.Series) -> pl.Series:
-        """IPv4 to /24 by text; every other address one by one, each once."""
-        if self.v4 != 24:
-            return self._each(values)
-        plain = values.str.contains(IPV4)
-        short = values.str.strip_chars_end("0123456789") + "0"
-        if plain.all():
-            return short
-        return short.zip_with(plain.fill_null(False), self._each(values.filter(~plain), over=values))
+        """IPv4 addresses in a compiled loop; every other one by one, each once."""
+        from dataflow.methods.loops.networks import networks
 
-    def _each(self, values: pl.Series, over: pl.Series | None = None) -> pl.Series:
-        """The networks of `over` (default: of `values`), where they stand among `values`; null elsewhere."""
-        known = values.drop_nulls().unique()
-        networks = pl.Series([self._one(value) for value in known], dtype=pl.String)
-        target = values if over is None else over
-        return target.replace_strict(known, networks, default=None, return_dtype=pl.String)
+        truncated, other = networks(values, self.v4)
+        if not other.any():
+            return truncated
+        known = values.filter(other).unique()
+        made = pl.Series([self._one(value) for value in known], dtype=pl.String)
+        rest = values.replace_strict(known, made, default=None, return_dtype=pl.String)
+        return rest.zip_with(other, truncated)
 
     def _one(self, value: str) -> str | None:
         try:

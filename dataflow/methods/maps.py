@@ -42,8 +42,17 @@ class ScrubMap(Method, frozen=True):
         return _ENCODER.encode(_rebuilt(document, lambda text: Scrub().reference(text, field, context))).decode()
 
     def _scrubbed(self, texts: pl.Series, strings: pl.Expr) -> pl.Series:
-        present = texts.is_not_null()
-        documents = _DECODER.decode_lines("\n".join(texts.drop_nulls().to_list()))
+        from dataflow.methods.loops.suspects import maps
+
+        plain, suspects = maps(texts, self.drop)
+        if not len(suspects):
+            return plain
+        chosen = pl.Series(suspects)
+        return plain.scatter(chosen, self._walked(texts.gather(chosen), strings))
+
+    def _walked(self, texts: pl.Series, strings: pl.Expr) -> pl.Series:
+        """The same, value by value."""
+        documents = _DECODER.decode_lines("\n".join(texts.to_list()))
         for key in self.drop:
             for document in documents:
                 document.pop(key, None)
@@ -54,10 +63,7 @@ class ScrubMap(Method, frozen=True):
         for place, text in zip(changed.to_list(), after.gather(changed).to_list(), strict=True):
             holder, key = places[place]
             holder[key] = text
-        lines = _ENCODER.encode_lines(documents).decode().split("\n")[:-1]
-        if present.all():
-            return pl.Series(texts.name, lines, dtype=pl.String)
-        return pl.Series(texts.name, [None] * len(texts), dtype=pl.String).scatter(present.arg_true(), lines)
+        return pl.Series(texts.name, _ENCODER.encode_lines(documents).decode().split("\n")[:-1], dtype=pl.String)
 
 
 def _strings(holder: Any) -> Iterator[tuple[Any, Any]]:

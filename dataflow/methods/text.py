@@ -94,13 +94,17 @@ class Scrub(Method, frozen=True, dict=True):
         return scrubbed(str(value), self._steps)
 
     def _scrub(self, texts: pl.Series) -> pl.Series:
-        suspect = texts.str.contains(_SUSPECT)
-        if self.known:
-            suspect |= self._may_name(texts) | texts.str.contains(_DISGUISED)
-        chosen = suspect.arg_true()
+        from dataflow.methods.loops.suspects import suspects
+
+        chosen = pl.Series(suspects(texts))
+        if self.known:  # a name needs no digit and no mark
+            chosen = (self._may_name(texts) | texts.str.contains(_DISGUISED)).arg_true().extend(chosen).unique().sort()
+        rows = texts.gather(chosen)
+        if not self.known and len(chosen):
+            closer = rows.str.contains(_SUSPECT)
+            chosen, rows = chosen.filter(closer), rows.filter(closer)
         if not len(chosen):
             return texts
-        rows = texts.gather(chosen)
         disguised = rows.str.contains(_DISGUISED)
         rows = _where(rows, disguised, self._disguised)
         rows = _where(rows, ~disguised, self._plain)

@@ -30,7 +30,12 @@ class ReduceVersion(Method, frozen=True):
         return rf"^([0-9]+(?:\.[0-9]+){{0,{self.parts - 1}}})"
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
-        return column.str.extract(self._pattern, 1)
+        return column.map_batches(self._reduced, return_dtype=pl.String)
+
+    def _reduced(self, versions: pl.Series) -> pl.Series:
+        from dataflow.methods.loops.versions import reduced
+
+        return reduced(versions, self.parts)
 
     def reference(self, value: object, field: Field, context: Context) -> str | None:
         found = re.match(self._pattern, str(value))

@@ -7,11 +7,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from dataflow.compiled.simd import PADDING
+from dataflow.compiled.views import Numbers, bitmap, series
 from dataflow.contract import Field
-from dataflow.core.compiled.layout import Layout, Numbers, layout
-from dataflow.core.compiled.parse import LENGTH, NO_TIME, Values, parse, scratch
-from dataflow.core.compiled.simd import PADDING
-from dataflow.core.compiled.texts import column
+from dataflow.core.plain.layout import Layout, layout
+from dataflow.core.plain.parse import LENGTH, NO_TIME, Values, parse, scratch
+from dataflow.core.plain.strings import column
 
 MOST_BYTES = 1 << 30
 """Of a batch: places in it are numbers of 32 bits."""
@@ -107,9 +108,6 @@ def _moments(path: str, micros: Numbers, length: Numbers) -> pl.Series | None:
 
 
 def _array(path: str, kind: pa.DataType, data: Numbers, valid: Numbers) -> pl.Series:
-    nulls = len(valid) - int(np.count_nonzero(valid))
-    bits = pa.py_buffer(np.packbits(valid, bitorder="little")) if nulls else None
-    array = pa.Array.from_buffers(kind, len(valid), [bits, pa.py_buffer(np.ascontiguousarray(data))], null_count=nulls)
-    series = pl.from_arrow(array)
-    assert isinstance(series, pl.Series)
-    return series.alias(path)
+    bits, nulls = bitmap(valid)
+    buffers = [bits, pa.py_buffer(np.ascontiguousarray(data))]
+    return series(path, pa.Array.from_buffers(kind, len(valid), buffers, null_count=nulls))

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from dataflow.core.compiled.layout import MOST_DEPTH, Kind, Numbers, Of, Tables
-from dataflow.core.compiled.simd import load8, special, zeros_below
+from dataflow.compiled.simd import load8, special, zeros_below
+from dataflow.compiled.views import Numbers
+from dataflow.core.plain.layout import MOST_DEPTH, Kind, Of, Tables
 
 ESCAPED = np.int32(1 << 30)
 """On a text's length: it has escapes, and is shorter once they are read."""

@@ -5,14 +5,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from dataflow.compiled.views import Numbers
 from dataflow.contract import Field, FieldType
-
-type Numbers = npt.NDArray[Any]
 
 MOST_FIELDS = 60
 """Fields of one object: a bit each in one machine word."""

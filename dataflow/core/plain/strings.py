@@ -6,32 +6,17 @@ written. Layout: https://arrow.apache.org/docs/format/Columnar.html#variable-siz
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numba import njit
 
-from dataflow.core.compiled.layout import Numbers
-from dataflow.core.compiled.parse import ESCAPED, LENGTH, SPACED, hexadecimal
-from dataflow.core.compiled.simd import PADDING, load8, store8
-
-_INLINE = 12
-"""Bytes of a text that stand in the view itself."""
-
-_FIRST = np.array([(1 << (8 * count)) - 1 for count in range(9)], np.uint64)
-"""Masks of a word's first bytes."""
+from dataflow.compiled.simd import PADDING, load8, store8
+from dataflow.compiled.views import INLINE, Numbers, from_views, view_long, view_short
+from dataflow.core.plain.parse import ESCAPED, LENGTH, hexadecimal
 
 
 def column(name: str, buffer: Numbers, start: Numbers, length: Numbers) -> pl.Series:
     """The texts of one slot. length: as in Values, -1 for null."""
     views, data, nulls = _gather(buffer, start, length)
-    valid = None
-    if nulls:
-        valid = pa.py_buffer(np.packbits(length >= 0, bitorder="little"))
-    array = pa.Array.from_buffers(
-        pa.string_view(), len(length), [valid, pa.py_buffer(views), pa.py_buffer(data)], null_count=nulls
-    )
-    series = pl.from_arrow(array)
-    assert isinstance(series, pl.Series)
-    return series.alias(name)
+    return from_views(name, views, data, length >= 0 if nulls else None)
 
 
 @njit(cache=True, nogil=True)
@@ -39,7 +24,7 @@ def _gather(buffer: Numbers, start: Numbers, length: Numbers) -> tuple[Numbers, 
     """(views, their bytes, how many are null)."""
     size = 0
     for row in range(len(length)):
-        if length[row] > _INLINE:
+        if length[row] > INLINE:
             size += length[row] & LENGTH
     data = np.empty(size + PADDING, np.uint8)
     views = np.empty((len(length), 2), np.uint64)
@@ -57,27 +42,18 @@ def _gather(buffer: Numbers, start: Numbers, length: Numbers) -> tuple[Numbers, 
                 count = _unescape(buffer, source, count & LENGTH, data, used)
             else:
                 count = _squeeze(buffer, source, count & LENGTH, data, used)
-            if count <= _INLINE:
-                _short(data, used, count, views, row)
+            if count <= INLINE:
+                view_short(data, used, count, views, row)
                 continue
-        elif count <= _INLINE:
-            _short(buffer, source, count, views, row)
+        elif count <= INLINE:
+            view_short(buffer, source, count, views, row)
             continue
         else:
             for offset in range(0, count, 8):
                 store8(data, used + offset, load8(buffer, source + offset))
-        views[row, 0] = np.uint64(count) | (load8(data, used) << np.uint64(32))
-        views[row, 1] = np.uint64(used) << np.uint64(32)
+        view_long(data, used, count, views, row)
         used += count
     return views, data[:used], nulls
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _short(source: Numbers, place: int, count: int, views: Numbers, row: int) -> None:
-    """A view that holds its text."""
-    low = load8(source, place) & _FIRST[min(count, 4)]
-    views[row, 0] = np.uint64(count) | (low << np.uint64(32))
-    views[row, 1] = load8(source, place + 4) & _FIRST[max(count - 4, 0)]
 
 
 @njit(cache=True, nogil=True)
