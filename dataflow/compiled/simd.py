@@ -9,7 +9,8 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
+
+from dataflow.compiled.loop import instruction
 
 PADDING = 64
 """Bytes behind a buffer's content that may be read (never looked at) by these loads."""
@@ -22,7 +23,7 @@ def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any, to: 
     return builder.bitcast(builder.gep(data, [index]), to.as_pointer())
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def special(typing_context: Any, buffer: Any, index: Any) -> Any:
     """A bit for each of 32 bytes that ends a run of plain text: quote, backslash, control character, no ASCII."""
 
@@ -43,7 +44,7 @@ def special(typing_context: Any, buffer: Any, index: Any) -> Any:
     return types.uint32(buffer, types.intp), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def load8(typing_context: Any, buffer: Any, index: Any) -> Any:
     """Eight bytes from anywhere, the first in the lowest place."""
 
@@ -55,7 +56,7 @@ def load8(typing_context: Any, buffer: Any, index: Any) -> Any:
     return types.uint64(buffer, types.intp), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def store8(typing_context: Any, buffer: Any, index: Any, word: Any) -> Any:
     """Eight bytes to anywhere."""
 
@@ -68,7 +69,7 @@ def store8(typing_context: Any, buffer: Any, index: Any, word: Any) -> Any:
     return types.void(buffer, types.intp, types.uint64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def zeros_below(typing_context: Any, mask: Any) -> Any:
     """Place of the lowest set bit; the mask is not 0."""
 

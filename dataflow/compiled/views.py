@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-from numba import njit
 
+from dataflow.compiled.loop import inlined
 from dataflow.compiled.simd import PADDING, load8
 
 type Numbers = npt.NDArray[Any]
@@ -22,7 +22,7 @@ FIRST_BYTES = np.array([(1 << (8 * count)) - 1 for count in range(9)], np.uint64
 """Masks of a word's first bytes."""
 
 
-@njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def view_short(source: Numbers, place: int, count: int, views: Numbers, row: int) -> None:
     """The view of up to `INLINE` bytes."""
     low = load8(source, place) & FIRST_BYTES[min(count, 4)]
@@ -30,7 +30,7 @@ def view_short(source: Numbers, place: int, count: int, views: Numbers, row: int
     views[row, 1] = load8(source, place + 4) & FIRST_BYTES[max(count - 4, 0)]
 
 
-@njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def view_long(data: Numbers, place: int, count: int, views: Numbers, row: int) -> None:
     """The view of more bytes than that, which stay where they are in the column's data."""
     views[row, 0] = np.uint64(count) | (load8(data, place) << np.uint64(32))

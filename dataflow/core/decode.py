@@ -1,8 +1,8 @@
 """Typed decode of events, one by one, into columns.
 
 Readers of whole batches are wrong for governance: one malformed line fails the batch, types change silently, a missing
-required field passes. So plain events are taken by the compiled reader, which takes none it is in doubt about; msgspec checks
-each of the others against a type made from the contract and says where it fails.
+required field passes. So plain events are taken by the compiled reader, which takes none it is in doubt about; msgspec
+checks each of the others against a type made from the contract and says where it fails.
 """
 
 import re

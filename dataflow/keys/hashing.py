@@ -1,8 +1,8 @@
 """HMAC-SHA256 of a whole column: sixteen values side by side, a value in each lane of the processor's vectors.
 
-RFC 2104 over FIPS 180-4. The two states that a key leaves behind after its first block are made once; a value of up to 55
-bytes costs one block each of the inner and the outer hash. The schedule and the rounds are LLVM's vector types: what a
-processor has no wide vectors for it does in more steps.
+RFC 2104 over FIPS 180-4. The two states that a key leaves behind after its first block are made once; a value of up to
+55 bytes costs one block each of the inner and the outer hash. The schedule and the rounds are LLVM's vector types: what
+a processor has no wide vectors for it does in more steps.
 """
 
 import hashlib
@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
+from dataflow.compiled.loop import allocating, compiled, instruction
 from dataflow.compiled.simd import load8
 from dataflow.compiled.views import FIRST_BYTES, Numbers, from_views, to_bytes
 from dataflow.keys.tokens import TOKEN_DIGITS
@@ -92,7 +92,7 @@ def tokens(values: pl.Series, key: States) -> pl.Series:
     return from_views(values.name, sparse.view(np.uint64), text, valid)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def _compress(typing_context: Any, state: Any, block: Any) -> Any:
     """One block of SHA-256 in every lane. state: [8, LANES], changed in place. block: [16, LANES], big-endian words."""
 
@@ -153,22 +153,22 @@ def _compress(typing_context: Any, state: Any, block: Any) -> Any:
     return types.void(state, block), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def _swapped(typing_context: Any, word: Any) -> Any:
     """Eight bytes in the other order."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bswap(arguments[0])
 
     return types.uint64(word), generate
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _compress_block(state: Numbers, block: Numbers) -> None:
     _compress(state, block)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _tokens(data: Numbers, offsets: Numbers, inner: Numbers, outer: Numbers, room: Numbers, digits: Numbers) -> None:
     """room: [block, state, state before; 16; LANES]. digits: two of them in a number, 16 numbers a value."""
     block, state, before = room[0], room[1], room[2]
@@ -213,7 +213,7 @@ def _tokens(data: Numbers, offsets: Numbers, inner: Numbers, outer: Numbers, roo
                 digits[place + 4 * word + 3] = _HEX[value & np.uint32(0xFF)]
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _copy(source: Numbers, to: Numbers) -> None:
     """A state into the first half of a block."""
     for word in range(8):
@@ -221,7 +221,7 @@ def _copy(source: Numbers, to: Numbers) -> None:
             to[word, lane] = source[word, lane]
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _fill(data: Numbers, start: int, length: int, number: int, block: Numbers, lane: int) -> None:
     """Write one block of a message, its padding included, into a lane."""
     for pair in range(8):

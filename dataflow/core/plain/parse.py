@@ -1,18 +1,18 @@
 """Reads plain events: those of which no doubt is possible that the typed decoder takes them, and what it makes of them.
 
-Anything else (an undeclared field, a number with 19 digits, a lone surrogate, a missing field, a broken line) is left: the
-typed decoder has the last word on it, and says what is wrong. So this reader may leave too much, never take too much; it is
-held to that by comparing it with the typed decoder on generated and mutilated events.
+Anything else (an undeclared field, a number with 19 digits, a lone surrogate, a missing field, a broken line) is left:
+the typed decoder has the last word on it, and says what is wrong. So this reader may leave too much, never take too
+much; it is held to that by comparing it with the typed decoder on generated and mutilated events.
 
-JSON: RFC 8259. Decimals: a mantissa below 2^53 times or divided by a power of ten up to 10^22 is exact in both parts, so
-the one rounding is the right one (Clinger, "How to read floating point numbers accurately", 1990).
+JSON: RFC 8259. Decimals: a mantissa below 2^53 times or divided by a power of ten up to 10^22 is exact in both parts,
+so the one rounding is the right one (Clinger, "How to read floating point numbers accurately", 1990).
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from dataflow.compiled.loop import compiled, inlined
 from dataflow.compiled.simd import load8, special, zeros_below
 from dataflow.compiled.views import Numbers
 from dataflow.core.plain.layout import MOST_DEPTH, Kind, Of, Tables
@@ -75,7 +75,7 @@ def scratch() -> Numbers:
     return np.zeros((7, max(MOST_DEPTH, MOST_MAP_DEPTH, MOST_MAP_KEYS) + 1), np.int64)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def parse(buffer: Numbers, ends: Numbers, limit: int, tables: Tables, values: Values, room: Numbers) -> tuple[int, int]:
     """Read the events that lie end to end in `buffer`; (how many were taken, how many left).
 
@@ -96,7 +96,7 @@ def parse(buffer: Numbers, ends: Numbers, limit: int, tables: Tables, values: Va
     return taken, left
 
 
-@njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _blanks(buffer: Numbers, place: int) -> int:
     while buffer[place] <= 0x20 and (
         buffer[place] == 0x20 or buffer[place] == 0x0A or buffer[place] == 0x0D or buffer[place] == 0x09
@@ -105,14 +105,14 @@ def _blanks(buffer: Numbers, place: int) -> int:
     return place
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _clear(values: Values, column: int) -> None:
     """Forget what a refused event left behind."""
     values.length[:, column] = -1
     values.present[:, column] = 0
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _event(buffer: Numbers, begin: int, end: int, tables: Tables, values: Values, room: Numbers, column: int) -> bool:
     """Whether the event of these bytes was read into `column`.
 
@@ -232,14 +232,14 @@ def _event(buffer: Numbers, begin: int, end: int, tables: Tables, values: Values
     return place == end
 
 
-@njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _word(buffer: Numbers, place: int, word: int, width: int) -> bool:
     """Whether these (up to eight) bytes stand here."""
     kept = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - 8 * width)
     return (load8(buffer, place) & kept) == np.uint64(word)
 
 
-@njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _labelled(buffer: Numbers, place: int, keys: Numbers, labels: Numbers, key: int) -> bool:
     first = keys[key, _LABEL]
     for word in range(keys[key, _LABEL_WORDS]):
@@ -248,7 +248,7 @@ def _labelled(buffer: Numbers, place: int, keys: Numbers, labels: Numbers, key: 
     return True
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _key(
     buffer: Numbers, place: int, keys: Numbers, labels: Numbers, objects: Numbers, node: int, hint: int
 ) -> tuple[int, int]:
@@ -267,7 +267,7 @@ def _key(
     return _spaced_key(buffer, place, keys, labels, first, last)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _spaced_key(buffer: Numbers, place: int, keys: Numbers, labels: Numbers, first: int, last: int) -> tuple[int, int]:
     """The same with blanks between name and colon."""
     if buffer[place] != 0x22:
@@ -293,7 +293,7 @@ def _spaced_key(buffer: Numbers, place: int, keys: Numbers, labels: Numbers, fir
     return -1, place
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _text(buffer: Numbers, place: int) -> tuple[int, bool, bool]:
     """(place of the quote that ends the text, whether it has escapes, whether it is all ASCII); -1 when in doubt."""
     escaped, plain = False, True
@@ -318,7 +318,7 @@ def _text(buffer: Numbers, place: int) -> tuple[int, bool, bool]:
             return -1, escaped, plain
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _beyond_ascii(buffer: Numbers, place: int) -> int:
     """The place behind a run of well-formed UTF-8 beyond ASCII; -1 when it is none (Unicode 16, table 3-7)."""
     while buffer[place] >= 0x80:
@@ -345,7 +345,7 @@ def _beyond_ascii(buffer: Numbers, place: int) -> int:
     return place
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _escape(buffer: Numbers, place: int) -> int:
     """The place behind an escape; -1 when it is none or half of a pair."""
     byte = buffer[place + 1]
@@ -364,7 +364,7 @@ def _escape(buffer: Numbers, place: int) -> int:
     return place + 12 if 0xDC00 <= low <= 0xDFFF else -1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def hexadecimal(buffer: Numbers, place: int) -> int:
     """The number of four hexadecimal digits; -1 when one is none."""
     code = 0
@@ -382,7 +382,7 @@ def hexadecimal(buffer: Numbers, place: int) -> int:
     return code
 
 
-@njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _fits(buffer: Numbers, start: int, length: int, escaped: bool, plain: bool, tables: Tables, key: int) -> bool:
     """Whether a text has a length, or is one of the texts, that the contract allows."""
     count = tables.keys[key, _ALLOWED_COUNT]
@@ -401,7 +401,7 @@ def _fits(buffer: Numbers, start: int, length: int, escaped: bool, plain: bool, 
     return low <= characters <= high
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _allowed(buffer: Numbers, start: int, length: int, allowed: Numbers, spans: Numbers, first: int, last: int) -> bool:
     for number in range(first, last):
         if spans[number, 1] == length:
@@ -416,7 +416,7 @@ def _allowed(buffer: Numbers, start: int, length: int, allowed: Numbers, spans: 
     return False
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _integer(buffer: Numbers, place: int) -> tuple[int, np.int64]:
     """(place behind a whole number of up to 18 digits, the number); -1 when it is none, or no plain one."""
     negative = buffer[place] == 0x2D
@@ -438,7 +438,7 @@ def _integer(buffer: Numbers, place: int) -> tuple[int, np.int64]:
     return place, -whole if negative else whole
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _decimal(buffer: Numbers, place: int) -> tuple[int, float]:
     """(place behind a number, the nearest float); -1 when it is none, or not one of two exact parts."""
     negative = buffer[place] == 0x2D
@@ -480,7 +480,7 @@ def _decimal(buffer: Numbers, place: int) -> tuple[int, float]:
         if figures == 0:
             return -1, 0.0
         power += -exponent if below else exponent
-    if mantissa > 9007199254740992 or power < -22 or power > 22:
+    if mantissa > 9007199254740992 or power < -22 or power > 22 or (negative and mantissa == 0):
         return -1, 0.0
     number = np.float64(mantissa)
     if power < 0:
@@ -490,7 +490,7 @@ def _decimal(buffer: Numbers, place: int) -> tuple[int, float]:
     return place, -number if negative else number
 
 
-@njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _two(buffer: Numbers, place: int) -> int:
     """The number of two digits, or one below 0."""
     tens = np.int64(buffer[place]) - 0x30
@@ -500,7 +500,7 @@ def _two(buffer: Numbers, place: int) -> int:
     return tens * 10 + ones
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _micros(buffer: Numbers, place: int, length: int) -> np.int64:
     """Microseconds of RFC 3339 text with a zone and at most six digits of a fraction, else NO_TIME."""
     if length < 20 or buffer[place + 4] != 0x2D or buffer[place + 7] != 0x2D or buffer[place + 10] != 0x54:
@@ -544,7 +544,7 @@ def _micros(buffer: Numbers, place: int, length: int) -> np.int64:
     return micros - shift if sign == 0x2B else micros + shift
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _anything(buffer: Numbers, place: int, room: Numbers) -> tuple[int, bool]:
     """(place behind a value, whether blanks stand in it); -1 unless it would be written again as it stands, blanks
     aside."""
@@ -625,7 +625,7 @@ def _anything(buffer: Numbers, place: int, room: Numbers) -> tuple[int, bool]:
                 place = behind
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _repeated(buffer: Numbers, start: int, length: int, room: Numbers, first: int, last: int) -> bool:
     """Whether a sister has the same name."""
     for key in range(first, last):
@@ -641,7 +641,7 @@ def _repeated(buffer: Numbers, start: int, length: int, room: Numbers, first: in
     return False
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _canonical(buffer: Numbers, place: int) -> int:
     """The place behind a number that is written the one way an encoder writes it; -1 for any other.
 

@@ -6,8 +6,8 @@ written. Layout: https://arrow.apache.org/docs/format/Columnar.html#variable-siz
 
 import numpy as np
 import polars as pl
-from numba import njit
 
+from dataflow.compiled.loop import allocating
 from dataflow.compiled.simd import PADDING, load8, store8
 from dataflow.compiled.views import INLINE, Numbers, from_views, view_long, view_short
 from dataflow.core.plain.parse import ESCAPED, LENGTH, hexadecimal
@@ -19,7 +19,7 @@ def column(name: str, buffer: Numbers, start: Numbers, length: Numbers) -> pl.Se
     return from_views(name, views, data, length >= 0 if nulls else None)
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _gather(buffer: Numbers, start: Numbers, length: Numbers) -> tuple[Numbers, Numbers, int]:
     """(views, their bytes, how many are null)."""
     size = 0
@@ -56,7 +56,7 @@ def _gather(buffer: Numbers, start: Numbers, length: Numbers) -> tuple[Numbers, 
     return views, data[:used], nulls
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _squeeze(buffer: Numbers, source: int, length: int, data: Numbers, to: int) -> int:
     """Copy a value without the blanks between its tokens; it has no escapes. How many bytes are left."""
     count, inside = 0, False
@@ -70,7 +70,7 @@ def _squeeze(buffer: Numbers, source: int, length: int, data: Numbers, to: int) 
     return count
 
 
-@njit(cache=True, nogil=True)
+@allocating
 def _unescape(buffer: Numbers, source: int, length: int, data: Numbers, to: int) -> int:
     """Copy a text with its (well-formed) escapes read. How many bytes it has then."""
     place, end, out = source, source + length, to

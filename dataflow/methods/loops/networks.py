@@ -2,8 +2,8 @@
 
 import numpy as np
 import polars as pl
-from numba import njit
 
+from dataflow.compiled.loop import compiled
 from dataflow.compiled.simd import PADDING
 from dataflow.compiled.views import INLINE, Numbers, from_views, to_bytes, view_long, view_short
 
@@ -28,7 +28,7 @@ def networks(addresses: pl.Series, bits: int) -> tuple[pl.Series, pl.Series]:
     return from_views(addresses.name, views, out[:used], good), pl.Series(other)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _networks(data: Numbers, offsets: Numbers, mask: np.uint32, out: Numbers, views: Numbers, good: Numbers) -> int:
     """How many bytes of `out` are used."""
     used = 0
@@ -62,7 +62,7 @@ def _networks(data: Numbers, offsets: Numbers, mask: np.uint32, out: Numbers, vi
     return used
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _address(data: Numbers, place: int, end: int) -> np.int64:
     """The number of an IPv4 address; -1 when the text is none."""
     address, octets = np.int64(0), 0

@@ -1,13 +1,13 @@
 """A first look at texts: most hold nothing that scrubbing could find, and one pass over their bytes says so.
 
-It lets more through than the patterns' own gate does, never less: what every match contains is one of the characters below,
-or four digits, or a character beyond ASCII (which may be a disguise).
+It lets more through than the patterns' own gate does, never less: what every match contains is one of the characters
+below, or four digits, or a character beyond ASCII (which may be a disguise).
 """
 
 import numpy as np
 import polars as pl
-from numba import njit
 
+from dataflow.compiled.loop import compiled
 from dataflow.compiled.simd import PADDING, load8, store8
 from dataflow.compiled.views import INLINE, Numbers, from_views, to_bytes, view_long, view_short
 
@@ -50,7 +50,7 @@ def maps(texts: pl.Series, drop: tuple[str, ...]) -> tuple[pl.Series, Numbers]:
     return from_views(texts.name, views, out[:used], valid), found[:number]
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _suspects(data: Numbers, offsets: Numbers, found: Numbers) -> int:
     number = 0
     for row in range(len(offsets) - 1):
@@ -62,7 +62,7 @@ def _suspects(data: Numbers, offsets: Numbers, found: Numbers) -> int:
     return number
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _maps(
     data: Numbers, offsets: Numbers, dropped: Numbers, edges: Numbers, out: Numbers, views: Numbers, found: Numbers
 ) -> tuple[int, int]:
@@ -87,7 +87,7 @@ def _maps(
     return used, number
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _map(data: Numbers, start: int, end: int, dropped: Numbers, edges: Numbers, out: Numbers, to: int) -> int:
     """Write an object without what is to be dropped; the place behind it, or -1 when it is suspect."""
     out[to] = data[start]
@@ -134,7 +134,7 @@ def _map(data: Numbers, start: int, end: int, dropped: Numbers, edges: Numbers, 
     return to + 1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _is_dropped(data: Numbers, start: int, length: int, dropped: Numbers, edges: Numbers) -> bool:
     for number in range(len(edges) - 1):
         if edges[number + 1] - edges[number] == length:

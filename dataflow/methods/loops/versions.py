@@ -2,8 +2,8 @@
 
 import numpy as np
 import polars as pl
-from numba import njit
 
+from dataflow.compiled.loop import compiled
 from dataflow.compiled.simd import PADDING, load8, store8
 from dataflow.compiled.views import INLINE, Numbers, from_views, to_bytes, view_long, view_short
 
@@ -21,7 +21,7 @@ def reduced(versions: pl.Series, parts: int) -> pl.Series:
     return from_views(versions.name, views, out[:used], good)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def _reduced(data: Numbers, offsets: Numbers, parts: int, out: Numbers, views: Numbers, good: Numbers) -> int:
     """How many bytes of `out` are used. A null has no bytes, so it begins with no number."""
     used = 0

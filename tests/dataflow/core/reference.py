@@ -1,6 +1,7 @@
 """The anonymizer once more, one event at a time in plain Python: what the columnar one is compared with."""
 
 import datetime
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -32,15 +33,15 @@ def rows(
     country: Callable[[pl.Series], pl.Series] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(raw row, anonymized row) of one good event, without batch_id."""
-    values = {leaf.path: _value(event, leaf) for leaf in contract.leaves()}
-    leaves = {leaf.path: leaf for leaf in contract.leaves()}
+    values = {column.path: _value(event, column) for column in contract.columns()}
+    columns = {column.path: column for column in contract.columns()}
     time = values[contract.event_time]
     epoch = epoch_of(time)
     key = keys.token_key(policy.purpose(contract), epoch)
     context = Context(key, country)
     accepted = UNIX + datetime.timedelta(microseconds=received)
     token = key.token("\x1f".join(str(values[path]) for path in contract.identity))
-    coarse = policy.method(contract, leaves[contract.event_time])
+    coarse = policy.method(contract, columns[contract.event_time])
 
     def own(event_time: Any, receive_time: Any) -> dict[str, Any]:
         return {
@@ -58,11 +59,24 @@ def rows(
             children = {child.name: anonymized(child) for child in field.children}
             left = {name: value for name, (stays, value) in children.items() if stays}
             return bool(left), left if any(value is not None for value in left.values()) else None
+        return changed(field, values[field.path])
+
+    def changed(field: Field, value: Any) -> tuple[bool, Any]:
+        """The same of one value, whatever is in it."""
+        if field.items is not None:
+            stays, _ = changed(field.items, None)
+            items = [changed(field.items, item)[1] for item in value or []]
+            return stays, [item for item in items if item is not None]
+        if field.type is FieldType.OBJECT:
+            parts = {
+                child.name: changed(child, None if value is None else value[child.name]) for child in field.children
+            }
+            left = {name: part for name, (stays, part) in parts.items() if stays}
+            return bool(left), None if value is None else left
         method = policy.method(contract, field)
-        value = values[field.path]
         return method.name != "drop", None if value is None else method.reference(value, field, context)
 
-    time_field = leaves[contract.event_time]
+    time_field = columns[contract.event_time]
     raw = own(time, accepted) | {field.name: _raw(field, values) for field in contract.fields}
     open_ = own(coarse.reference(time, time_field, context), coarse.reference(accepted, time_field, context))
     for field in contract.fields:
@@ -71,22 +85,32 @@ def rows(
             open_[field.name] = value
     for derived in policy.stream(contract).derive:
         value = values[derived.source]
-        field = leaves[derived.source]
+        field = columns[derived.source]
         open_[derived.name] = None if value is None else derived.method.reference(value, field, context)
     return raw, open_
 
 
-def _value(event: dict[str, Any], leaf: Field) -> Any:
+def _value(event: dict[str, Any], column: Field) -> Any:
     value: Any = event
-    for name in leaf.path.split("."):
+    for name in column.path.split("."):
         value = None if value is None else value.get(name)
+    return _typed(value, column)
+
+
+def _typed(value: Any, field: Field) -> Any:
+    if field.items is not None:
+        return [_typed(item, field.items) for item in value or []]
     if value is None:
         return None
-    if leaf.type is FieldType.TIMESTAMP:
+    if field.type is FieldType.OBJECT:
+        return {child.name: _typed(value.get(child.name), child) for child in field.children}
+    if field.type is FieldType.MAP:
+        return json.dumps(value)
+    if field.type is FieldType.TIMESTAMP:
         return datetime.datetime.fromisoformat(value).astimezone(datetime.UTC)
-    if leaf.type is FieldType.DATE:
+    if field.type is FieldType.DATE:
         return datetime.date.fromisoformat(value)
-    return float(value) if leaf.type is FieldType.NUMBER else value
+    return float(value) if field.type is FieldType.NUMBER else value
 
 
 def _raw(field: Field, values: dict[str, Any]) -> Any:

@@ -1,0 +1,26 @@
+"""Compile every inner loop now: `python -m dataflow.core.warm`. They are kept on disk, beside their sources."""
+
+import polars as pl
+
+from dataflow.contract import Constraints, Field, FieldType
+from dataflow.core.plain import Lane
+from dataflow.keys.hashing import states, tokens
+from dataflow.methods.loops.networks import networks
+from dataflow.methods.loops.suspects import maps, suspects
+from dataflow.methods.loops.versions import reduced
+
+
+def main() -> None:
+    text = pl.Series(["1.2.3.4"])
+    plain = Lane((Field("a", "a", FieldType.STRING, False, None, "", Constraints()),), ()).read([b'{"a":"b"}'], 100)
+    assert plain is not None
+    plain.columns()
+    tokens(text, states(b""))
+    networks(text, 24)
+    reduced(text, 1)
+    suspects(text)
+    maps(pl.Series(["{}"]), ())
+
+
+if __name__ == "__main__":
+    main()
