@@ -150,7 +150,9 @@ class Committer:
             traces = [staged.trace for staged in batch if staged.number is not None]
             with self._telemetry.timed(Stage.COMMIT, *traces, batch_id=group.id):
                 self._commit(group, [entry for _, entry in entries], batch[0].tables)
-            self._telemetry.committed(len(entries), min(staged.oldest for staged in batch))
+            self._telemetry.committed(
+                len(entries), min((staged.oldest for staged in batch if staged.oldest), default=0)
+            )
         ack_ids = [ack_id for staged in batch for ack_id in staged.ack_ids]
         with self._telemetry.timed(Stage.ACKNOWLEDGE, *(staged.trace for staged in batch)):
             self._acknowledge(ack_ids)

@@ -18,6 +18,7 @@ from dataflow.objects import LocalObjects
 from dataflow.operators.deduplicate import HORIZON, Deduplicator, Index
 from dataflow.pull.commit import Committer
 from dataflow.pull.drain import Drain
+from dataflow.pull.operate import operators
 from dataflow.pull.prefetch import Prefetcher
 from dataflow.pull.stage import Staged, Stager
 from dataflow.schemas import tables
@@ -106,10 +107,10 @@ class PullPipeline:
         self._watcher = watcher
         self._contract_version = anonymizer.contract.version
         self._stager = Stager(
-            anonymizer, self._journal, self._deduplicator, keys.sealer(DEAD_LETTER_PURPOSE), self._telemetry
+            anonymizer, self._journal, self._deduplicator, keys.sealer(DEAD_LETTER_PURPOSE), self._telemetry, operators
         )
         self._drain = drain
-        self._tables = tables(anonymizer.contract, anonymizer.policy)
+        self._tables = tables(anonymizer.contract, anonymizer.policy) | self._stager.operating.tables
         self._prefetcher = Prefetcher(subscription)
         self._committer = Committer(self._journal, sink, self._tables, self._acknowledge, self._telemetry)
 
@@ -121,9 +122,9 @@ class PullPipeline:
         started = time.monotonic()
         self._committer.recover()
         self._journal.clean(HORIZON)
-        for _, index in self._journal.indexes():
-            self._deduplicator.learn(index)
-            self.progress.add(index)
+        for _, head in self._journal.heads():
+            self._stager.learn(head.index, head.state)
+            self.progress.add(head.index)
         gc.collect()
         gc.freeze()
         gc.set_threshold(100_000, 50, 100)
@@ -151,6 +152,8 @@ class PullPipeline:
                 now = time.monotonic()
                 if now - reported > 0.25:
                     reported = now
+                    if not messages and self._prefetcher.answering and (due := self._stager.idle()) is not None:
+                        self._committer.put(due)
                     self._tell()
                     self.progress.seconds = now - started
                     self.progress.committed = self._committer.idle()
@@ -204,6 +207,9 @@ class PullPipeline:
         """What is as it is now, for gauges."""
         record, progress = self._telemetry.recorder.record, self.progress
         record(catalogue.STATE_ITEMS, len(self._deduplicator))
+        record(catalogue.STATE_SIZE, self._deduplicator.bytes, operator="deduplicate")
+        for name, state in self._stager.operating.states.items():
+            record(catalogue.STATE_SIZE, state.bytes, operator=name)
         record(catalogue.IN_FLIGHT, self._prefetcher.ahead)
         record(catalogue.UNCOMMITTED, self._committer.waiting)
         self._telemetry.versions(

@@ -9,6 +9,9 @@ from dataflow.dead_letters import GivenUp
 from dataflow.journal import Entry, Journal, Taken
 from dataflow.keys import Sealer
 from dataflow.operators.deduplicate import Deduplicator
+from dataflow.operators.index import Index
+from dataflow.operators.state import StateByOperator
+from dataflow.pull.operate import Make, Operating
 from dataflow.schemas import Table, tables
 from dataflow.sources.message import Message
 from dataflow.telemetry.catalogue import Stage
@@ -22,7 +25,7 @@ class Staged:
 
     number: its journal entry, None when nothing in it was new: then the messages only wait for what was staged before.
     tables: by role, of the version that it was anonymized under.
-    oldest: the earliest publish time in it, microseconds.
+    oldest: the earliest publish time in it, microseconds; 0 where nothing came.
     trace: follows it to its rows.
     """
 
@@ -44,7 +47,10 @@ class Stager:
         deduplicator: Deduplicator,
         sealer: Sealer,
         telemetry: Telemetry | None = None,
+        operators: Make = lambda _contract, _policy: [],
     ) -> None:
+        self.operating = Operating()
+        self._operators = operators
         self._telemetry = telemetry or Telemetry()
         self._sealer = sealer
         self._journal = journal
@@ -54,7 +60,26 @@ class Stager:
     def change(self, anonymizer: Anonymizer) -> None:
         """Anonymize all batches from now on under another version."""
         self._preparer = Preparer(anonymizer, self._sealer)
-        self._tables = tables(anonymizer.contract, anonymizer.policy)
+        self.operating.change(self._operators(anonymizer.contract, anonymizer.policy))
+        self._tables = tables(anonymizer.contract, anonymizer.policy) | self.operating.tables
+
+    def idle(self) -> Staged | None:
+        """Stage what is due because time went on, where the source has nothing; None when nothing is."""
+        entry = self.operating.idle(self._tables)
+        if entry is None:
+            return None
+        try:
+            number = self._journal.stage(entry)
+        except Taken as taken:
+            self.learn(taken.entry.index, taken.entry.state)
+            return None  # the next call asks again
+        self.learn(entry.index, entry.state)
+        return Staged(number, entry, tables=self._tables)
+
+    def learn(self, index: Index, state: StateByOperator) -> None:
+        """Take over what an entry of the journal did."""
+        self._deduplicator.learn(index)
+        self.operating.learn(index, state)
 
     def stage(self, messages: Sequence[Message], trace: BatchTrace = NO_TRACE) -> Staged:
         """Anonymize and stage one batch, durably."""
@@ -83,10 +108,11 @@ class Stager:
             entry = candidates.decide(self._deduplicator, self._preparer.contract)
             if not len(entry.index):
                 return Staged(None, entry, ack_ids, self._tables, oldest, trace)
+            entry = self.operating.step(entry)
             try:
                 number = self._journal.stage(entry)
             except Taken as taken:
-                self._deduplicator.learn(taken.entry.index)
+                self.learn(taken.entry.index, taken.entry.state)
                 continue
-            self._deduplicator.learn(entry.index)
+            self.learn(entry.index, entry.state)
             return Staged(number, entry, ack_ids, self._tables, oldest, trace)

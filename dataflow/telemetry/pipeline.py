@@ -63,9 +63,10 @@ class Telemetry:
             record(catalogue.LAG, age(min(message.received for message in messages)))
 
     def committed(self, entries: int, oldest: int) -> None:
-        """A group is in every table. oldest: the earliest publish time in it, microseconds."""
+        """A group is in every table. oldest: the earliest publish time in it, microseconds; 0 where nothing came."""
         self.recorder.record(catalogue.COMMITTED, entries)
-        self.recorder.record(catalogue.LATENCY, age(oldest))
+        if oldest:
+            self.recorder.record(catalogue.LATENCY, age(oldest))
 
     def acknowledged(self, messages: int) -> None:
         self.recorder.record(catalogue.ACKNOWLEDGED, messages)

@@ -129,6 +129,7 @@ def build(
     from dataflow.objects import LocalObjects
     from dataflow.pull.drain import Drain
     from dataflow.pull.driver import PullPipeline
+    from dataflow.pull.operate import operators
     from dataflow.schemas import raw_table
     from dataflow.sinks.load import LoadSink
     from dataflow.sources.pubsub import PubSubSubscription
@@ -147,6 +148,9 @@ def build(
     starter = Starter(project, stream, keys, countries, sink.ensure, found)
     watcher = Watcher(BundleStore(open_objects(place)), verifier, starter.prepare)
     anonymizer, said = starter.start(watcher, place, verifier, production())
+    for operator in operators(anonymizer.contract, anonymizer.policy):
+        for table in operator.tables.values():
+            sink.ensure(table)
     click.echo(said, err=True)
     with LocalTopics(stack.project_id, stack.pubsub) as topics:
         topics.ensure([anonymizer.contract])

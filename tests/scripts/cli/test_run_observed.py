@@ -10,6 +10,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from dataflow.operators.sketches import count_distinct
 from dataflow.telemetry.catalogue import METRICS, Stage
 from scripts.main_job.pipeline import PipelineProcess
 from tests.conftest import Stream, made_stream
@@ -125,6 +126,18 @@ def test_the_versions_and_sizes_of_now_are_told(watched: Watched) -> None:
     assert value(watched, "noren_state_items") == watched.pipeline.progress["raw"]
     assert value(watched, "noren_key_epoch") > 0
     assert watched.metrics.keys() <= {metric.exposed.removesuffix("_total") for metric in METRICS}
+
+
+def test_minute_metrics_are_written_with_the_rows_that_they_count(watched: Watched) -> None:
+    stream = watched.stream
+    query = f"SELECT * FROM operations.minute_metrics WHERE stream = '{stream.name}' AND events > 0"
+    rows = [dict(row) for row in stream.client.query_and_wait(query)]
+    assert {row["batch_id"] for row in rows} <= {row["batch_id"] for row in stream.rows("raw", "batch_id")}
+    assert 0 < sum(row["events"] for row in rows) <= watched.pipeline.progress["raw"]
+    for row in rows:
+        assert row["users"] == count_distinct(row["users_sketch"]) >= 1
+        assert 0 <= row["latency_p50_ms"] <= row["latency_p99_ms"]
+    assert "minute-metrics" in {sample.labels["operator"] for sample in watched.metrics["noren_state_size_bytes"]}
 
 
 def test_it_is_alive_and_ready(watched: Watched) -> None:
