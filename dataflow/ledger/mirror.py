@@ -59,13 +59,17 @@ def mirrored(ledger: Ledger, client: Any) -> dict[int, str]:
 
     client: a `google.cloud.bigquery.Client`.
     """
+    from google.api_core.exceptions import NotFound
     from google.cloud import bigquery
 
     query = f"SELECT number, digest FROM `{client.project}.{ledger_table().id}` WHERE ledger = @ledger"  # noqa: S608
     config = bigquery.QueryJobConfig(
         query_parameters=[bigquery.ScalarQueryParameter("ledger", "STRING", _key(ledger))],
     )
-    return {row["number"]: row["digest"] for row in client.query_and_wait(query, job_config=config)}
+    try:
+        return {row["number"]: row["digest"] for row in client.query_and_wait(query, job_config=config)}
+    except NotFound:  # nothing was ever copied
+        return {}
 
 
 def _bounds(ledger: Ledger, number: int) -> tuple[int, int]:

@@ -21,6 +21,7 @@ VERBS = {
     "ingest": ("scripts.cli.ingest:ingest", "Import files, a database or BigQuery rows."),
     "keys": ("scripts.cli.keys:keys", "List, rotate, re-wrap and export keysets."),
     "lineage": ("scripts.cli.lineage:lineage", "Trace columns to contract fields, and prove what they carry."),
+    "ledger": ("scripts.cli.ledger:ledger", "List and verify the ledgers: who did what."),
     "policy": ("scripts.cli.policy:policy", "Check, compare and publish what is done with each field."),
     "publish": ("scripts.cli.publish:publish", "Send events to a topic of the local stack."),
     "query": ("scripts.cli.query:query", "Ask BigQuery as one of the people in iam/groups.json."),

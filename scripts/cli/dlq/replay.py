@@ -12,10 +12,12 @@ from dataflow.project import Project
 from scripts.cli.dlq.options import filters, home_option, running, wanted, write_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dataflow.core import Anonymizer
     from dataflow.dead_letters.replay import Report
     from dataflow.keys import KeyRing
-    from dataflow.sinks.load import LoadSink
+    from dataflow.schemas import Table
     from scripts.stack.endpoints import Endpoints
 
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Schemas of a registry, as for noren run.",
 )
+@click.option("--bundles", help="Where policies are published, as for noren run [HOME/bundles].")
+@click.option("--trust", type=click.Path(path_type=Path), help="Public key of those who publish, as for noren run.")
 @click.option("--country-file", type=click.Path(path_type=Path), help="As for noren run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, a list with an object a stream.")
 @home_option
@@ -42,6 +46,8 @@ def replay_command(
     again: bool,
     limit: int | None,
     schemas: Path | None,
+    bundles: str | None,
+    trust: Path | None,
     country_file: Path | None,
     as_json: bool,
     home: Path | None,
@@ -70,6 +76,7 @@ def replay_command(
     total = sum(counts.values()) if limit is None else min(limit, sum(counts.values()))
     keys = KeyRing.open(stack.home.root / "keys")
     sink = LoadSink(client)
+    ensure = (lambda _: None) if dry_run else sink.ensure
     reports: list[Report] = []
     done = 0
     with LocalTopics(stack.project_id, stack.pubsub) as topics:
@@ -77,7 +84,7 @@ def replay_command(
             left = None if limit is None else limit - done
             if left == 0:
                 break
-            anonymizer = _anonymizer(stack, stream, keys, sink, schemas, country_file, dry_run)
+            anonymizer = _anonymizer(stack, stream, keys, ensure, schemas, bundles, trust, country_file)
             replayer = Replayer(client, anonymizer, keys.sealer(PURPOSE), sink, topics.publish_messages)
             progress = _Progress(done, total)
             reports.append(replayer.replay(replace(meant, streams=(stream,)), left, dry_run, progress))
@@ -99,10 +106,11 @@ def _anonymizer(
     stack: "Endpoints",
     stream: str,
     keys: "KeyRing",
-    sink: "LoadSink",
+    ensure: "Callable[[Table], None]",
     schemas: Path | None,
+    bundles: str | None,
+    trust: Path | None,
     country_file: Path | None,
-    dry_run: bool,
 ) -> "Anonymizer":
     """What `noren run` would start under: the newest bundle, or the project's files. Raises NorenError as that does."""
     from dataflow.bundle import BundleStore, Watcher, open_objects
@@ -111,11 +119,11 @@ def _anonymizer(
     from dataflow.keys.signing import Verifier, development_key
     from dataflow.sources.schemas import PubSubSchemas, WriterSchemas
 
-    place = str(stack.home.root / "bundles")
-    verifier = Verifier.load(development_key(stack.home.root / "keys"))
+    place = bundles or str(stack.home.root / "bundles")
+    verifier = Verifier.load(trust or development_key(stack.home.root / "keys"))
     countries = Countries(country_file) if country_file else None
     found = WriterSchemas(PubSubSchemas(stack.pubsub), schemas)
-    starter = Starter(Project.find(), stream, keys, countries, (lambda _: None) if dry_run else sink.ensure, found)
+    starter = Starter(Project.find(), stream, keys, countries, ensure, found)
     watcher = Watcher(BundleStore(open_objects(place)), verifier, starter.prepare)
     return starter.start(watcher, place, verifier, production())[0]
 
