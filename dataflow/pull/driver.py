@@ -112,6 +112,7 @@ class PullPipeline:
         self._drain = drain
         self._tables = tables(anonymizer.contract, anonymizer.policy) | self._stager.operating.tables
         self._prefetcher = Prefetcher(subscription)
+        self._sink = sink
         self._committer = Committer(self._journal, sink, self._tables, self._acknowledge, self._telemetry)
 
     def run(self, stop: threading.Event, report: Callable[[Progress], None] | None = None) -> Progress:
@@ -186,7 +187,8 @@ class PullPipeline:
                     return None
 
     def close(self) -> None:
-        """Give up the lock and the connection."""
+        """Give up the lock and the connections."""
+        self._sink.close()
         self._subscription.close()
         if self._drain is not None:
             self._drain.close()

@@ -43,11 +43,20 @@ ORPHANED = "orphaned"
 
 
 class LoadSink:
-    """Writes rows to BigQuery tables by load jobs."""
+    """Writes rows to BigQuery tables by load jobs.
 
-    def __init__(self, client: bigquery.Client, patience: Patience | None = None) -> None:
+    settle_streams: makes an end of the table's write streams that an earlier process, with the other sink, left open.
+    """
+
+    def __init__(
+        self,
+        client: bigquery.Client,
+        patience: Patience | None = None,
+        settle_streams: Callable[[Table], None] = lambda _: None,
+    ) -> None:
         self._client = client
         self._patient = patience or Patience()
+        self._settle_streams = settle_streams
         self._begun: set[tuple[str, str]] = set()
         self._locations: dict[str, str] = {}
 
@@ -57,6 +66,7 @@ class LoadSink:
 
     def recover(self, table: Table, batch_id: str) -> bool:
         """Always False: `write` asks, when it has the rows."""
+        self._settle_streams(table)
         self._begun.add((table.id, batch_id))
         return False
 

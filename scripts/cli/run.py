@@ -17,6 +17,7 @@ from scripts.cli.observe import Observer, reachable
 
 if TYPE_CHECKING:
     from dataflow.pull.driver import Progress, PullPipeline
+    from dataflow.sinks.open import Name as SinkName
 
 
 @click.command(epilog="Example: noren run app_event")
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
 @click.option(
     "--trace-file", type=click.Path(path_type=Path, dir_okay=False), help="Append a trace of each batch: JSON lines."
 )
+@click.option(
+    "--sink",
+    type=click.Choice(["load", "storage-write"]),
+    help="How rows are written: Parquet load jobs [on the local stack] or the Storage Write API [in the cloud].",
+)
 @click.option("--json", "as_json", is_flag=True, help="Progress as a JSON line instead of a status line.")
 def run(
     stream: str,
@@ -48,13 +54,15 @@ def run(
     country_file: Path | None,
     metrics_port: int | None,
     trace_file: Path | None,
+    sink: "SinkName | None",
     as_json: bool,
 ) -> None:
     """Run the pipeline of STREAM: Pub/Sub to raw and anonymized, until Ctrl-C.
 
     A policy that is published meanwhile (noren policy publish) is taken within seconds, between two batches.
 
-    It may be killed at any moment and started again: nothing is lost and nothing is written twice.
+    It may be killed at any moment and started again, also with the other sink: nothing is lost and nothing is written
+    twice.
     """
     os.umask(0o077)  # the journal is for its owner only
     os.environ.setdefault("POLARS_MAX_THREADS", "1")  # scaled by process; read when polars is imported
@@ -63,7 +71,7 @@ def run(
     home = (home or project.state / "local").resolve()
     observer = Observer(stream, metrics_port, trace_file)
     try:
-        pipeline = build(project, stream, home, country_file, bundles, trust, schemas, observer)
+        pipeline = build(project, stream, home, country_file, bundles, trust, schemas, observer, sink)
         stop = threading.Event()
         _stop_on_signals(stop)
         _expire_dead_letters(home, stop)
@@ -108,6 +116,7 @@ def build(
     trust: Path | None = None,
     schemas: Path | None = None,
     observer: Observer | None = None,
+    sink_name: "SinkName | None" = None,
 ) -> "PullPipeline":
     """The pull pipeline of one stream on the local stack of `home`.
 
@@ -115,6 +124,7 @@ def build(
     none is published, the project's files are what runs, but for production.
     schemas: directory with a registry's schemas, for messages in Confluent's framing.
     observer: watches it.
+    sink_name: None for the default.
     Raises NorenError for an unknown stream, a wrong contract or policy, or when no stack runs in `home`.
     """
     from dataflow.bundle import BundleStore, Watcher, open_objects
@@ -131,7 +141,7 @@ def build(
     from dataflow.pull.driver import PullPipeline
     from dataflow.pull.operate import operators
     from dataflow.schemas import raw_table
-    from dataflow.sinks.load import LoadSink
+    from dataflow.sinks.open import open_sink
     from dataflow.sources.pubsub import PubSubSubscription
     from dataflow.sources.schemas import PubSubSchemas, WriterSchemas
     from scripts.stack import endpoints
@@ -140,7 +150,16 @@ def build(
 
     stack = endpoints.load(home)
     keys = KeyRing.open(home / "keys")
-    sink = LoadSink(stack.warehouse_client())
+    subscription = names.subscription(stream)
+    sink = open_sink(
+        sink_name,
+        stack.project_id,
+        home / "streams",
+        subscription,
+        endpoint=stack.warehouse,
+        storage_endpoint=stack.warehouse_grpc,
+        secret=stack.secret,
+    )
     verifier = Verifier.load(trust or development_key(home / "keys"))
     place = bundles or str(home / "bundles")
     countries = Countries(country_file) if country_file else None
@@ -154,7 +173,6 @@ def build(
     click.echo(said, err=True)
     with LocalTopics(stack.project_id, stack.pubsub) as topics:
         topics.ensure([anonymizer.contract])
-    subscription = names.subscription(stream)
     store = statistics(stack.pubsub)["store_id"]
     source = PubSubSubscription(stack.project_id, subscription, stack.pubsub, store=store)
     given_up = names.dead_letter_topic(stream)

@@ -25,16 +25,16 @@ from tests.dataflow.cases import ACCEPTED, CASES, DEAD, DUPLICATES, VALUES, enco
 
 pytestmark = pytest.mark.timeout(180)
 
-Start = Callable[[Stream], PipelineProcess]
+Start = Callable[..., PipelineProcess]
 
 
 @pytest.fixture(scope="module")
 def start() -> Iterator[Start]:
-    """start(stream): its pipeline, stopped at the end if it still runs."""
+    """start(stream, options): its pipeline, stopped at the end if it still runs."""
     started: list[PipelineProcess] = []
 
-    def begin(stream: Stream) -> PipelineProcess:
-        started.append(PipelineProcess(stream.name, stream.servers.home.root, stream.project.root))
+    def begin(stream: Stream, *options: str) -> PipelineProcess:
+        started.append(PipelineProcess(stream.name, stream.servers.home.root, stream.project.root, *options))
         return started[-1]
 
     yield begin
@@ -148,13 +148,14 @@ def numbered(count: int) -> list[bytes]:
     return sent + later
 
 
+@pytest.mark.parametrize("sinks", [("load", "load", "load"), ("storage-write", "load", "storage-write")])
 def test_killed_in_mid_stream_again_and_again_it_loses_nothing_and_writes_nothing_twice(
-    stream: Stream, start: Start
+    stream: Stream, start: Start, sinks: tuple[str, str, str]
 ) -> None:
     events = numbered(9_000)
     third = len(events) // 3
     for part in (0, 1):
-        pipeline = start(stream)
+        pipeline = start(stream, "--sink", sinks[part])
         _wait_for_some(pipeline, 0)
         publisher = threading.Thread(target=_publish_slowly, args=(stream, events[part * third : (part + 1) * third]))
         publisher.start()
@@ -162,7 +163,7 @@ def test_killed_in_mid_stream_again_and_again_it_loses_nothing_and_writes_nothin
         pipeline.kill()
         assert publisher.is_alive(), "it was not in mid-stream"
         publisher.join()
-    pipeline = start(stream)
+    pipeline = start(stream, "--sink", sinks[2])
     _publish_slowly(stream, events[2 * third :])
     progress = pipeline.wait_for(len(events))
     pipeline.stop()
