@@ -4,15 +4,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from dataflow.methods.strength import Direction
-from dataflow.policy.diff import diff as policy_diff
 from iam.difference.audience import ANYBODY, Audience, Callers, everybody
 from iam.difference.state import Meaning, State, named
 from iam.engine import Access, Action, DatasetName, Right, RowPolicy
 from iam.entries import Entry
 from iam.groups import Groups
 from iam.lineage.sensitivity import Sensitivity, highest
+
+if TYPE_CHECKING:
+    from dataflow.methods.strength import Direction
 
 POWERS = {Right.WRITE: "change tables and rows of", Right.OWN: "change the dataset and its access list:"}
 """Rights beyond reading whose gain and loss is told."""
@@ -144,7 +146,7 @@ class _Comparison:
         if relation not in state.relations:
             return {}
         name = named(relation)
-        tags, world_tags = audience.holders.known(name).tags, bool(_tagged(state))
+        tags, world_tags = audience.holders.known(name).tags, state.tagged
         if not tags:
             readers = audience.readers(name)
             clear = audience.readers(name, clear=True) if world_tags else readers
@@ -198,7 +200,7 @@ class _Comparison:
 
     def meanings(self) -> Iterator[Meant]:
         """Columns that somebody could read before and can read now, and that tell something else."""
-        directions = {change.where: change.direction for change in policy_diff(self.before.rules, self.after.rules)}
+        directions = _directions(self.before, self.after)
         for relation in sorted(self.touched & self.before.relations & self.after.relations):
             old, new = self.state_of(self.before, self.old, relation), self.state_of(self.after, self.new, relation)
             for column in new:
@@ -277,7 +279,16 @@ def _touched(before: State, after: State) -> set[str]:
     return found
 
 
-def _weaker(was: Meaning, now: Meaning, directions: Mapping[str, Direction]) -> bool:
+def _directions(before: State, after: State) -> "dict[str, Direction]":
+    """`stream.field` -> in which direction the policy changed for it."""
+    if before.lineage.origins == after.lineage.origins:
+        return {}
+    from dataflow.policy.diff import diff
+
+    return {change.where: change.direction for change in diff(before.rules(), after.rules())}
+
+
+def _weaker(was: Meaning, now: Meaning, directions: "Mapping[str, Direction]") -> bool:
     """Whether a column may tell more than before."""
     if now.sensitivity.rank != was.sensitivity.rank:
         return now.sensitivity.rank > was.sensitivity.rank
@@ -287,7 +298,7 @@ def _weaker(was: Meaning, now: Meaning, directions: Mapping[str, Direction]) -> 
     for name, _, method in now.origins:
         if name not in known:
             return True
-        if method != known[name] and directions.get(name, Direction.CHANGED) is not Direction.STRONGER:
+        if method != known[name] and str(directions.get(name, "changed")) != "stronger":
             return True
     return False
 
@@ -310,10 +321,6 @@ def _told_already(who: str, changed: Mapping[str, Mapping[str, bool]], groups: G
 def _prefixes(path: str) -> list[str]:
     steps = path.lower().split(".")
     return [".".join(steps[:length]) for length in range(len(steps), 0, -1)]
-
-
-def _tagged(state: State) -> bool:
-    return any(table.tags for table in state.world.tables.values())
 
 
 type Written = dict[str, tuple[str, frozenset[str]]]

@@ -1,16 +1,19 @@
 """The project at one moment, as a comparison sees it: access files and lineage as one world."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from dataflow.policy.diff import Rules
 from iam.engine import Kind, Table, TableName, World, from_files
 from iam.files import AccessFiles
 from iam.lineage.sensitivity import Sensitivity
 from iam.lineage.trace import Lineage
 from iam.lineage.value import Passage, source, split
 from iam.positions import Place
+
+if TYPE_CHECKING:
+    from dataflow.policy.diff import Rules
 
 KINDS = {"view": Kind.VIEW, "materialized_view": Kind.MATERIALIZED_VIEW}
 """dbt's materialization -> what it becomes; all others are tables, whose rows are copies."""
@@ -29,15 +32,20 @@ class Meaning:
 
 @dataclass(frozen=True)
 class State:
-    """files: of iam/. lineage: of the models. rules: contracts and policy."""
+    """files: of iam/. lineage: of the models. rules: reads contracts and policy, where they are needed."""
 
     files: AccessFiles
     lineage: Lineage
-    rules: Rules
+    rules: "Callable[[], Rules]"
 
     @cached_property
     def world(self) -> World:
         return from_files(self.files, tables(self.lineage))
+
+    @cached_property
+    def tagged(self) -> bool:
+        """Whether any column has a policy tag."""
+        return any(table.tags for table in self.world.tables.values())
 
     @cached_property
     def relations(self) -> frozenset[str]:

@@ -1,17 +1,17 @@
 """Where lineage begins: the tables that contracts and policy make, and what each of their columns tells."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dataflow.contract import Contract, Field
-from dataflow.methods import Method
-from dataflow.methods.strength import describe
-from dataflow.policy import Policy
-from dataflow.schemas.columns import Column, Table
-from dataflow.schemas.tables import anonymized_table, dead_letter_table, raw_table, unknown_field_table
 from iam.lineage.sensitivity import Sensitivity, after
+
+if TYPE_CHECKING:  # a second of imports, which a project that did not change does not need
+    from dataflow.contract import Contract, Field
+    from dataflow.methods import Method
+    from dataflow.policy import Policy
+    from dataflow.schemas.columns import Column, Table
 
 RAW = "raw__"
 """Datasets that only the anonymizer reads and writes."""
@@ -40,23 +40,24 @@ class Origin(msgspec.Struct, frozen=True):
         return f"{self.field}{kind}" + (f", {self.method}" if self.method else "")
 
 
-class Origins:
+class Origins(msgspec.Struct):
     """The tables at the beginning.
 
-    tables: `dataset.table` -> the shape of its columns (`Value.shape`). columns: (`dataset.table`, path) -> origin.
+    tables: `dataset.table` -> the shape of its columns (`Value.shape`). columns: the same -> path -> origin.
     """
 
-    def __init__(self) -> None:
-        self.tables: dict[str, Any] = {}
-        self.columns: dict[tuple[str, str], Origin] = {}
+    tables: dict[str, Any] = {}
+    columns: dict[str, dict[str, Origin]] = {}
 
     def add(self, table: str, shape: Any, columns: Mapping[str, Origin]) -> None:
         self.tables[table] = shape
-        self.columns.update({(table, path): origin for path, origin in columns.items()})
+        self.columns[table] = dict(columns)
 
 
-def origins(contracts: Iterable[Contract], policy: Policy) -> Origins:
+def origins(contracts: "Iterable[Contract]", policy: "Policy") -> Origins:
     """The tables of every contract, raw and anonymized, and the house's own."""
+    from dataflow.schemas.tables import anonymized_table, dead_letter_table, raw_table, unknown_field_table
+
     found = Origins()
     for contract in contracts:
         for table in (raw_table(contract), anonymized_table(contract, policy)):
@@ -71,15 +72,15 @@ def origins(contracts: Iterable[Contract], policy: Policy) -> Origins:
     return found
 
 
-def _shape(columns: Iterable[Column]) -> dict[str, Any]:
-    def shape(column: Column) -> Any:
+def _shape(columns: "Iterable[Column]") -> dict[str, Any]:
+    def shape(column: "Column") -> Any:
         inner = _shape(column.children) if column.children else None
         return [inner] if column.repeated else inner
 
     return {column.name: shape(column) for column in columns}
 
 
-def _origins(contract: Contract, policy: Policy, table: Table, raw: bool) -> Iterable[tuple[str, Origin]]:
+def _origins(contract: "Contract", policy: "Policy", table: "Table", raw: bool) -> Iterable[tuple[str, Origin]]:
     fields = {leaf.path: leaf for leaf in contract.leaves()}
     derived = {item.name: item for item in policy.stream(contract).derive}
     time = _own_time(contract, policy, fields, raw)
@@ -99,7 +100,7 @@ def _origins(contract: Contract, policy: Policy, table: Table, raw: bool) -> Ite
             yield leaf.path, Origin(f"{contract.stream} {leaf.path}", "", "", Sensitivity.INTERNAL)
 
 
-def _own_time(contract: Contract, policy: Policy, fields: Mapping[str, Field], raw: bool) -> Origin:
+def _own_time(contract: "Contract", policy: "Policy", fields: "Mapping[str, Field]", raw: bool) -> Origin:
     """event_time and receive_time, each as coarse as the contract's event time: one tells the other."""
     field = fields[contract.event_time]
     method = None if raw else policy.method(contract, field)
@@ -108,8 +109,10 @@ def _own_time(contract: Contract, policy: Policy, fields: Mapping[str, Field], r
     return _of_field(contract, field, method)
 
 
-def _of_field(contract: Contract, field: Field, method: Method | None) -> Origin:
+def _of_field(contract: "Contract", field: "Field", method: "Method | None") -> Origin:
     """method: None in the raw table."""
+    from dataflow.methods.strength import describe
+
     name, classification = f"{contract.stream}.{field.path}", str(field.classification or "unclassified")
     if method is None:
         raw = Sensitivity(field.classification.value) if field.classification else Sensitivity.SENSITIVE

@@ -5,11 +5,13 @@ declares its word as `config: {meta: {classification: location}}`.
 """
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from dataflow.contract import Classification
-from dataflow.methods import Method
-from dataflow.methods.strength import NOTHING
 from iam.lineage.value import Passage
+
+if TYPE_CHECKING:
+    from dataflow.contract import Classification
+    from dataflow.methods import Method
 
 
 class Sensitivity(StrEnum):
@@ -43,8 +45,10 @@ KEYED = frozenset({"token", "encrypt"})
 """Methods that put a pseudonym in a value's place."""
 
 
-def after(method: Method, classification: Classification | None) -> Sensitivity:
+def after(method: "Method", classification: "Classification | None") -> Sensitivity:
     """What a method leaves of a field. A field that nobody classified counts as sensitive."""
+    from dataflow.methods.strength import NOTHING
+
     if method.leaks == NOTHING or method.name == "constant":
         return Sensitivity.PUBLIC
     if method.name in KEYED:
@@ -52,7 +56,7 @@ def after(method: Method, classification: Classification | None) -> Sensitivity:
     if classification is None:
         return Sensitivity.SENSITIVE
     lossy = method.name != "keep" and not method.reversible and method.leaks
-    if classification is Classification.IDENTIFIER and lossy:
+    if classification.value == Sensitivity.IDENTIFIER.value and lossy:
         return Sensitivity.QUASI_IDENTIFIER
     return Sensitivity(classification.value)
 

@@ -5,15 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from iam.engine import TableName
+from iam.engine.names import TableName
 from iam.lineage.cache import Cache, Flow, Reads, key, shape_digest
 from iam.lineage.models import GIVEN, Model
 from iam.lineage.origins import RAW, Origin, Origins, declared
-from iam.lineage.query import lineage
-from iam.lineage.scope import LineageError
 from iam.lineage.sensitivity import Sensitivity, highest, through
 from iam.lineage.value import Passage, Value, either, of_table, source, split
-from iam.references import UnreadableSQLError, view_sources
 
 RAW_NAME = re.compile(re.escape(RAW), re.IGNORECASE)
 ROUNDS = 10
@@ -41,7 +38,9 @@ class Lineage:
     def begins(self) -> dict[str, Origin]:
         """source -> origin, of tables that no model builds."""
         return {
-            source(f"{self.project}.{table}", path): origin for (table, path), origin in self.origins.columns.items()
+            source(f"{self.project}.{table}", path): origin
+            for table, columns in self.origins.columns.items()
+            for path, origin in columns.items()
         }
 
     @cached_property
@@ -167,6 +166,10 @@ class _Tracer:
         return tuple(tables)
 
     def _read(self, sql: str, model: Model) -> Reads:
+        from iam.lineage.query import lineage
+        from iam.lineage.scope import LineageError
+        from iam.references import UnreadableSQLError, view_sources
+
         if not model.relation and not RAW_NAME.search(sql):
             return Reads()
         try:
@@ -255,6 +258,9 @@ class _Tracer:
         return known
 
     def _computed(self, sql: str, shapes: Mapping[str, Any]) -> Flow:
+        from iam.lineage.query import lineage  # sqlglot: where everything is in the cache nobody waits for it
+        from iam.lineage.scope import LineageError
+
         def upstream(table: TableName) -> Value | None:
             name = f"{table.project}.{table.dataset}.{table.table}"
             shape = shapes.get(name)

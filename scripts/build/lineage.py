@@ -8,14 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from dataflow.contract import load_contracts
-from dataflow.policy import load_policy
+import dataflow
+import iam
 from dataflow.project import Project
 from dataflow.revision import checked_out
-from dataflow.schemas import dbt as sources
 from iam.lineage import cache
 from iam.lineage.models import Model, models
-from iam.lineage.origins import origins
+from iam.lineage.origins import Origins
 from iam.lineage.trace import Lineage, StaleError, trace
 
 FORMAT = 1
@@ -39,9 +38,10 @@ def lineage_of(
     Raises NorenError when contracts, policy or models cannot be read at all.
     """
     place = (state or project.state) / "cache" / "lineage"
-    beginnings = origins(load_contracts(project.contracts).values(), load_policy(project.policy))
+    described = _described(project)
+    beginnings = _origins(project, place / f"origins-{described}.msgpack")
     flows = cache.Cache(place / "flows.msgpack")
-    file = place / f"models-{_digest(project, revision)}.msgpack"
+    file = place / f"models-{_digest(project, revision, described)}.msgpack"
     known = cache.read(file, list[Model])
     if known is not None:
         try:
@@ -54,8 +54,7 @@ def lineage_of(
         with checked_out(*revision, "dbt", "dataflow") as then:
             found = _compiled(then, say)
     lineage = trace(project.id, found, beginnings, flows)
-    for old in sorted(place.glob("models-*.msgpack"), key=lambda path: path.stat().st_mtime)[: -KEPT + 1]:
-        old.unlink(missing_ok=True)
+    _sweep(place, "models")
     # without SQL: its literals may be personal data
     cache.write(file, [msgspec.structs.replace(model, sql=(), source_text="") for model in found])
     return lineage
@@ -67,12 +66,43 @@ def _compiled(project: Project, say: Callable[[str], None]) -> list[Model]:
     return models(*compiled(project, say))
 
 
-def _digest(project: Project, revision: tuple[Project, str] | None) -> str:
+def _origins(project: Project, file: Path) -> Origins:
+    known = cache.read(file, Origins)
+    if known is None:
+        from dataflow.contract import load_contracts
+        from dataflow.policy import load_policy
+        from iam.lineage.origins import origins
+
+        known = origins(load_contracts(project.contracts).values(), load_policy(project.policy))
+        _sweep(file.parent, "origins")
+        cache.write(file, known)
+    return known
+
+
+def _sweep(place: Path, kind: str) -> None:
+    """Make room for one more."""
+    for old in sorted(place.glob(f"{kind}-*.msgpack"), key=lambda path: path.stat().st_mtime)[: -KEPT + 1]:
+        old.unlink(missing_ok=True)
+
+
+def _described(project: Project) -> str:
+    """Digest of contracts and policy, and of the code that makes tables of them."""
+    code = [Path(package.__path__[0]) for package in (dataflow, iam)]
+    told = sha256(f"{FORMAT} {project.id}".encode())
+    for file in sorted([project.policy, *project.contracts.glob("*.yaml")]):
+        told.update(b"\0" + file.name.encode() + b"\0" + file.read_bytes())
+    for folder in (code[0], code[0] / "methods", code[0] / "policy", code[0] / "schemas", code[1] / "lineage"):
+        for file in sorted(folder.glob("*.py")):
+            stat = file.stat()
+            told.update(f"{file.name} {stat.st_size} {stat.st_mtime_ns}\0".encode())
+    return told.hexdigest()[:32]
+
+
+def _digest(project: Project, revision: tuple[Project, str] | None, described: str) -> str:
     """Of everything that a manifest follows from."""
     listing = _files(project.dbt) if revision is None else _tracked(*revision)
-    sourced = "".join(sources.files(project).values())
-    made = [*sorted(line for line in listing if not line.endswith(" models/staging/sources.yml")), sourced]
-    told = "\n".join((str(FORMAT), project.id, version("dbt-core"), version("dbt-bigquery"), *made))
+    made = sorted(line for line in listing if not line.endswith(" models/staging/sources.yml"))
+    told = "\n".join((described, version("dbt-core"), version("dbt-bigquery"), *made))
     return sha256(told.encode()).hexdigest()[:32]
 
 

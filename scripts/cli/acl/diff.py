@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ from dataflow.errors import NorenError
 from dataflow.project import Project
 
 if TYPE_CHECKING:
+    from dataflow.policy.diff import Rules
     from iam.difference.gate import Gate
     from iam.difference.state import State
 
@@ -50,8 +53,8 @@ def diff_command(
     if reviews is not None and author is None:
         raise NorenError("--reviews needs --author: an author's own approval does not count.")
     project = Project.find()
-    before, after, old_gate = states(project, base)
-    found = compare(before, after, datetime.now(UTC))
+    with states(project, base) as (before, after, old_gate):
+        found = compare(before, after, datetime.now(UTC))
     approvals = None
     if reviews is not None and author is not None:
         from dataflow.bundle.approvals import read_approvals
@@ -71,9 +74,9 @@ def diff_command(
         sys.exit(SHUT)
 
 
-def states(project: Project, base: str) -> "tuple[State, State, Gate]":
+@contextmanager
+def states(project: Project, base: str) -> "Iterator[tuple[State, State, Gate]]":
     """The project at BASE, as it is now, and the gate at BASE."""
-    from dataflow.policy.base import TRACKED, rules_of
     from dataflow.revision import checked_out
     from iam.difference.gate import read_gate
     from iam.difference.state import State
@@ -83,7 +86,13 @@ def states(project: Project, base: str) -> "tuple[State, State, Gate]":
     def say(text: str) -> None:
         click.echo(f"{text} ...", err=True)
 
-    after = State(load(project), lineage_of(project, say=say), rules_of(project))
-    with checked_out(project, base, "iam", *TRACKED) as then:
+    after = State(load(project), lineage_of(project, say=say), lambda: rules(project))
+    with checked_out(project, base, "iam", "dataflow/policy.yaml", "dataflow/contracts") as then:
         lineage = lineage_of(then, state=project.state, revision=(project, base), say=say)
-        return State(load(then), lineage, rules_of(then)), after, read_gate(then.iam)
+        yield State(load(then), lineage, lambda: rules(then)), after, read_gate(then.iam)
+
+
+def rules(project: Project) -> "Rules":
+    from dataflow.policy.base import rules_of
+
+    return rules_of(project)

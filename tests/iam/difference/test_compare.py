@@ -73,7 +73,7 @@ def state(
         Model(name, f"p.marts__x.{name}", f"dbt/{name}.sql", "", kind, "", columns or {}, sql=(sql,), digests=(digest(sql),))
         for name, sql in (sql or {"areas": AREAS}).items()
     ]  # fmt: skip
-    return State(files, trace("p", models, origins(CONTRACTS.values(), rules.policy), Cache()), rules)
+    return State(files, trace("p", models, origins(CONTRACTS.values(), rules.policy), Cache()), lambda: rules)
 
 
 def read_text_of(policy: str) -> Any:
