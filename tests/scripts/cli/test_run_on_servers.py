@@ -14,9 +14,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from dataflow import names
 from dataflow.dead_letters import open_dead_letter
 from dataflow.errors import NorenError
+from dataflow.journal import Journal
 from dataflow.keys import KeyRing
+from dataflow.objects import LocalObjects
+from dataflow.operators.index import Index
+from dataflow.operators.minutes import MinuteMetrics
+from dataflow.operators.state import LocalState
 from dataflow.pull.driver import Progress
 from scripts.cli.run import Reporter, line, run
 from scripts.main_job.pipeline import PipelineProcess
@@ -175,6 +181,30 @@ def test_killed_in_mid_stream_again_and_again_it_loses_nothing_and_writes_nothin
         assert (len(tokens), len(set(tokens))) == (9_000 - broken, 9_000 - broken)
     dead = [row["dead_token"] for row in stream.rows("dead", "dead_token")]
     assert (len(dead), len(set(dead))) == (broken, broken)
+    assert _minute_metrics(stream) == {
+        "events and late": 9_000 - broken,
+        "errors": broken,
+        "duplicates": duplicates,
+    }
+
+
+def _minute_metrics(stream: Stream) -> dict[str, int]:
+    """What minute metrics count, in the table and in the windows that the journal holds."""
+    query = f"SELECT * FROM operations.minute_metrics WHERE stream = '{stream.name}'"
+    rows = [dict(row) for row in stream.client.query_and_wait(query)]
+    assert len({(row["minute"], row["event_type"], row["firing"]) for row in rows}) == len(rows)
+    home = stream.servers.home.root
+    sealer = KeyRing.local(home / "keys").sealer("journal")
+    journal = Journal(LocalObjects(home / "journal"), sealer, names.subscription(stream.name))
+    operator = MinuteMetrics(stream.contract, stream.policy)
+    state = LocalState(head.state[operator.name] for _, head in journal.heads() if operator.name in head.state)
+    held = operator.step(Index(), {}, 1 << 60, state).rows.get("minutes")
+    rows += held.to_dicts() if held is not None else []
+    return {
+        "events and late": sum(row["events"] + row["late"] for row in rows),
+        "errors": sum(row["errors"] for row in rows),
+        "duplicates": sum(row["duplicates"] for row in rows),
+    }
 
 
 def _publish_slowly(stream: Stream, events: list[bytes]) -> None:
@@ -186,7 +216,7 @@ def _publish_slowly(stream: Stream, events: list[bytes]) -> None:
 def _wait_for_some(pipeline: PipelineProcess, count: int) -> None:
     deadline = time.monotonic() + 60
     while pipeline.progress.get("accounted", -1) < count:
-        assert time.monotonic() < deadline, pipeline.progress
+        assert time.monotonic() < deadline, (pipeline.progress, pipeline.said)
         time.sleep(0.01)
 
 
