@@ -20,6 +20,7 @@ from dataflow.journal.entry import (
     head_of,
 )
 from dataflow.journal.folds import Fold, due, fold_heads, whole, without_events
+from dataflow.journal.progress import OutputProgress
 from dataflow.keys import Sealer
 from dataflow.objects import Objects
 from dataflow.operators.index import Index
@@ -183,6 +184,10 @@ class Journal:
         with self._lock:
             self._held[output] = number
         self._let_go()
+
+    def progress(self, output: str) -> OutputProgress:
+        """How far an output is."""
+        return OutputProgress(self._objects, self.shard, output)
 
     def kept(self, behind: int) -> list[int]:
         """Numbers of the entries behind this one whose rows are there, in order."""

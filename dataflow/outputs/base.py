@@ -12,14 +12,19 @@ class StagedEntry:
     """One entry of the journal, durable already.
 
     number: its number in the journal; entries of one journal are put out in the order of their numbers.
-    policy_version: of the policy that its rows were made under.
-    rows: role (raw, anonymized, dead, ...) -> rows without `batch_id`, in the journal's order: row i of an entry is
-    the same row whenever the entry is put out. `.to_arrow()` of a frame is free.
+    policy_version: of the policy that its rows were made under; empty for an entry without accepted events.
+    rows: role -> rows without `batch_id`, of the roles that the output wants, in the journal's order: row i of an
+    entry is the same row whenever the entry is put out. `.to_arrow()` of a frame is free.
     """
 
     number: int
     policy_version: str
     rows: Mapping[str, pl.DataFrame]
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the rows, about."""
+        return int(sum(frame.estimated_size() for frame in self.rows.values()))
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,14 @@ class Output(Protocol):
     by the next one, before new entries; an entry may come twice, so what is put out is named by journal, entry and row.
 
     name: of the output's progress in the journal; letters, digits and hyphens. It is never changed.
+    roles: of the rows that it wants: raw, anonymized, dead, unknown, and those of operators.
     seconds: how long entries may be gathered into one run; 0: each entry is a run of its own, at once. The bounds of a
     gathered run are recorded before its first `put`, so it comes again with the same bounds or not at all.
     most_bytes: of rows in a gathered run; a run that has more is put out before its seconds are over.
     """
 
     name: str
+    roles: Sequence[str]
     seconds: float
     most_bytes: int
 
