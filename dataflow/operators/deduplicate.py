@@ -91,6 +91,11 @@ class Deduplicator:
         """Memory of the state."""
         return self._tokens.bytes + self._positions.bytes
 
+    @property
+    def items(self) -> int:
+        """Identities that have a place in memory, some of them perhaps past the horizon. Costs nothing to ask."""
+        return self._tokens.used
+
     def __len__(self) -> int:
         """Identities held."""
         return len(self._tokens)

@@ -118,6 +118,11 @@ class Seen:
         """Memory held."""
         return sum(part.high.nbytes + part.low.nbytes + part.hours.nbytes for part in self._parts)
 
+    @property
+    def used(self) -> int:
+        """Slots that are not empty."""
+        return sum(part.used for part in self._parts)
+
     def __len__(self) -> int:
         """Keys held that are not older than `oldest`."""
         return sum(int(np.count_nonzero(part.hours >= self.oldest)) for part in self._parts)

@@ -1,6 +1,5 @@
 """Commit groups: entries written to every table under one id, then acknowledged. Runs in a thread of its own."""
 
-import itertools
 import queue
 import threading
 from collections.abc import Callable
@@ -21,8 +20,14 @@ from dataflow.telemetry.pipeline import Telemetry
 MOST_GROUP_ROWS = 200_000
 """Raw rows after which a group is closed: bounds memory and the size of one load job."""
 
-MOST_WAITING = 32
+MOST_GROUP_BYTES = 64 << 20
+"""The same in bytes of rows."""
+
+MOST_WAITING = 256
 """Staged batches that may wait; a full queue stops the pulling, so a slow sink slows the source."""
+
+MOST_WAITING_BYTES = 96 << 20
+"""The same in bytes of rows, those that are being written included: bounds memory, whatever size messages have."""
 
 
 class Committer:
@@ -48,6 +53,8 @@ class Committer:
         self._acknowledge = acknowledge
         self._waiting: queue.Queue[Staged | None] = queue.Queue(MOST_WAITING)
         self._next_group: Staged | None = None
+        self._bytes = 0  # of rows that were handed over and are not committed
+        self._room = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._pool = ThreadPoolExecutor(len(tables), thread_name_prefix="load")
         self.failure: BaseException | None = None
@@ -59,11 +66,18 @@ class Committer:
         for group in self._journal.uncommitted_groups():
             entries = [self._journal.read(number) for number in range(group.first, group.last + 1)]
             self._commit(group, entries, self._tables, begun=True)
-        left = [(number, self._journal.read(number)) for number in self._journal.ungrouped()]
-        for _, alike in itertools.groupby(left, lambda item: columns(item[1])):
-            run = list(alike)
-            group = self._journal.group(run[0][0], run[-1][0])
-            self._commit(group, [entry for _, entry in run], self._tables)
+        run: list[Entry] = []
+        first, size = 0, 0
+        for number in self._journal.ungrouped():
+            entry = self._journal.read(number)
+            if run and (columns(entry) != columns(run[0]) or size >= MOST_GROUP_BYTES):
+                self._commit(self._journal.group(first, number - 1), run, self._tables)
+                run, size = [], 0
+            first = first if run else number
+            run.append(entry)
+            size += int(sum(frame.estimated_size() for frame in entry.rows.values()))
+        if run:
+            self._commit(self._journal.group(first, first + len(run) - 1), run, self._tables)
 
     def start(self) -> None:
         self._thread.start()
@@ -72,10 +86,16 @@ class Committer:
         """Hand over a batch; blocks while too many wait. Raises what the committing thread died of."""
         while True:
             self.check()
+            with self._room:
+                if self._bytes > MOST_WAITING_BYTES:
+                    self._room.wait(0.5)
+                    continue
             try:
                 self._waiting.put(staged, timeout=0.5)
             except queue.Full:
                 continue
+            with self._room:
+                self._bytes += staged.bytes
             return
 
     def check(self) -> None:
@@ -114,6 +134,9 @@ class Committer:
                     raise
                 for _ in batch:
                     self._waiting.task_done()
+                with self._room:
+                    self._bytes -= sum(staged.bytes for staged in batch)
+                    self._room.notify_all()
         except BaseException as error:  # noqa: BLE001  (handed to the main thread, which raises it)
             self.failure = error
 
@@ -122,8 +145,8 @@ class Committer:
         first, self._next_group = self._next_group or self._waiting.get(), None
         if first is None:
             return None
-        batch, rows = [first], first.entry.rows["raw"].height
-        while rows < MOST_GROUP_ROWS:
+        batch, rows, size = [first], first.entry.rows["raw"].height, first.bytes
+        while rows < MOST_GROUP_ROWS and size < MOST_GROUP_BYTES:
             try:
                 staged = self._waiting.get_nowait()
             except queue.Empty:
@@ -137,6 +160,7 @@ class Committer:
                 break
             batch.append(staged)
             rows += staged.entry.rows["raw"].height
+            size += staged.bytes
         return batch
 
     def _commit_batch(self, batch: list[Staged]) -> None:

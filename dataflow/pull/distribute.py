@@ -47,8 +47,13 @@ class Distributor:
         for lane in self._lanes:
             lane.check()
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What an output died of."""
+        return next((lane.failure for lane in self._lanes if lane.failure is not None), None)
+
     def idle(self) -> bool:
-        """Every output has everything."""
+        """Every output has everything that it was handed, but for a run that it gathers."""
         return all(lane.idle() for lane in self._lanes)
 
     def finish(self) -> None:

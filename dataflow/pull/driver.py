@@ -4,7 +4,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from dataflow.journal.lock import ShardLock
 from dataflow.keys import KeyRing
 from dataflow.objects import LocalObjects
 from dataflow.operators.deduplicate import HORIZON, Deduplicator, Index
+from dataflow.outputs.base import Output
 from dataflow.pull.commit import Committer
+from dataflow.pull.distribute import Distributor
 from dataflow.pull.drain import Drain
 from dataflow.pull.operate import operators
 from dataflow.pull.prefetch import Prefetcher
@@ -32,6 +34,10 @@ from dataflow.telemetry.trace import NO_TRACE, BatchTrace
 log = logging.getLogger(__name__)
 
 BATCH_MESSAGES = 8_192
+
+BATCH_BYTES = 16 << 20
+"""Of messages; a batch of large ones is as heavy in memory as one of many. One message may have 10 MB."""
+
 SCHEMAS_AWAY_SECONDS = 2.0
 """Between two questions to a schema service that is away."""
 
@@ -43,7 +49,7 @@ LINGER_SECONDS = 0.01
 class Progress:
     """What became of the messages so far, restarts included. published = raw + dead + duplicates when all is done.
 
-    committed: whether all of them are in the tables already.
+    committed: whether all of them are in the tables already. distributed: whether every output has them.
     policy_version, bundle: of the batches to come; bundle 0 is the project's files.
     refused_bundles: how many bundles were refused since the start.
     """
@@ -56,6 +62,7 @@ class Progress:
     reasons: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     committed: bool = False
+    distributed: bool = False
     policy_version: str = ""
     bundle: int = 0
     refused_bundles: int = 0
@@ -81,6 +88,7 @@ class PullPipeline:
     watcher: gives anonymizers of newer bundles, which are taken between two batches.
     telemetry: is told of every batch.
     drain: what the broker itself gave up, staged between two batches.
+    outputs: get every staged entry beside the tables.
     Raises NorenError when another live process holds the lock.
     """
 
@@ -95,6 +103,7 @@ class PullPipeline:
         watcher: Watcher[Anonymizer] | None = None,
         telemetry: Telemetry | None = None,
         drain: Drain | None = None,
+        outputs: Sequence[Output] = (),
     ) -> None:
         self._telemetry = telemetry or Telemetry()
         self._lock = ShardLock(state, shard)
@@ -110,9 +119,10 @@ class PullPipeline:
             anonymizer, self._journal, self._deduplicator, keys.sealer(DEAD_LETTER_PURPOSE), self._telemetry, operators
         )
         self._drain = drain
-        self._tables = tables(anonymizer.contract, anonymizer.policy) | self._stager.operating.tables
+        self._distributor = Distributor(self._journal, outputs)
         self._prefetcher = Prefetcher(subscription)
         self._sink = sink
+        self._tables = tables(anonymizer.contract, anonymizer.policy) | self._stager.operating.tables
         self._committer = Committer(self._journal, sink, self._tables, self._acknowledge, self._telemetry)
 
     def run(self, stop: threading.Event, report: Callable[[Progress], None] | None = None) -> Progress:
@@ -121,11 +131,13 @@ class PullPipeline:
         report: called about four times a second with the progress.
         """
         started = time.monotonic()
+        self._distributor.recover()
         self._committer.recover()
         self._journal.clean(HORIZON)
         for _, head in self._journal.heads():
             self._stager.learn(head.index, head.state)
             self.progress.add(head.index)
+        self._distributor.start()
         gc.collect()
         gc.freeze()
         gc.set_threshold(100_000, 50, 100)
@@ -140,7 +152,8 @@ class PullPipeline:
             while not stop.is_set():
                 self._take_bundle()
                 self._take_given_up()
-                messages = self._prefetcher.take(BATCH_MESSAGES, wait=0.2, linger=LINGER_SECONDS)
+                messages = self._prefetcher.take(BATCH_MESSAGES, 0.2, LINGER_SECONDS, BATCH_BYTES)
+                now = time.monotonic()
                 if messages:
                     waited = time.monotonic() - self._prefetcher.arrived
                     staged = self._stage(messages, stop, self._telemetry.taken(messages, waited))
@@ -148,16 +161,17 @@ class PullPipeline:
                         break
                     if staged.number is not None:
                         self._count(staged.entry.index, staged.entry.rows["dead"], staged.entry.rows["unknown"])
-                    self._committer.put(staged)
+                    self._hand_over(staged)
                 self._committer.check()
-                now = time.monotonic()
+                self._distributor.check()
                 if now - reported > 0.25:
                     reported = now
                     if not messages and self._prefetcher.answering and (due := self._stager.idle()) is not None:
-                        self._committer.put(due)
+                        self._hand_over(due)
                     self._tell()
                     self.progress.seconds = now - started
                     self.progress.committed = self._committer.idle()
+                    self.progress.distributed = self._distributor.idle()
                     if report is not None:
                         report(self.progress)
         finally:
@@ -169,8 +183,9 @@ class PullPipeline:
         self._committer.finish()
         if self._drain is not None:
             self._drain.acknowledge(self._committer.committed)
+        self._distributor.finish()
         self.progress.seconds = time.monotonic() - started
-        self.progress.committed = True
+        self.progress.committed = self.progress.distributed = True
         if report is not None:
             report(self.progress)
         return self.progress
@@ -188,11 +203,18 @@ class PullPipeline:
 
     def close(self) -> None:
         """Give up the lock and the connections."""
+        self._distributor.close()
         self._sink.close()
         self._subscription.close()
         if self._drain is not None:
             self._drain.close()
         self._lock.close()
+
+    def _hand_over(self, staged: Staged) -> None:
+        """To the outputs first: they are quick, and what they get is old sooner."""
+        if staged.number is not None:
+            self._distributor.put(staged.number, staged.entry)
+        self._committer.put(staged)
 
     def _take_bundle(self) -> None:
         """Between two batches: change to a newer bundle if one is prepared."""
@@ -208,7 +230,7 @@ class PullPipeline:
     def _tell(self) -> None:
         """What is as it is now, for gauges."""
         record, progress = self._telemetry.recorder.record, self.progress
-        record(catalogue.STATE_ITEMS, len(self._deduplicator))
+        record(catalogue.STATE_ITEMS, self._deduplicator.items)
         record(catalogue.STATE_SIZE, self._deduplicator.bytes, operator="deduplicate")
         for name, state in self._stager.operating.states.items():
             record(catalogue.STATE_SIZE, state.bytes, operator=name)
@@ -222,6 +244,8 @@ class PullPipeline:
         """What nothing but a restart cures."""
         if self._committer.failure is not None:
             return f"committing has failed with {type(self._committer.failure).__name__}"
+        if self._distributor.failure is not None:
+            return f"an output has failed with {type(self._distributor.failure).__name__}"
         if self._prefetcher.failure is not None:
             return f"pulling has failed with {type(self._prefetcher.failure).__name__}"
         return None
@@ -240,7 +264,7 @@ class PullPipeline:
         staged = self._stager.stage_given_up(drained.given_up)
         if staged.number is not None:
             self._count(staged.entry.index, staged.entry.rows["dead"], staged.entry.rows["unknown"])
-            self._committer.put(staged)
+            self._hand_over(staged)
         self._drain.staged(staged.number, drained)
 
     def _count(self, index: Index, dead: object, unknown: object) -> None:

@@ -11,7 +11,7 @@ from dataflow.sources.pubsub import LEASE_SECONDS, PubSubSubscription
 PULL_MESSAGES = 1_000
 """The service's maximum a pull."""
 
-MOST_AHEAD_BYTES = 64 << 20
+MOST_AHEAD_BYTES = 32 << 20
 """Bytes that may be pulled and not yet taken: bounds memory."""
 
 FIRST_RENEWAL_SECONDS = 4
@@ -50,8 +50,9 @@ class Prefetcher:
         for thread in self._threads:
             thread.start()
 
-    def take(self, most: int, wait: float, linger: float) -> list[Message]:
-        """About `most` messages: waits up to `wait` seconds for the first, then up to `linger` for more.
+    def take(self, most: int, wait: float, linger: float, most_bytes: int = 1 << 62) -> list[Message]:
+        """About `most` messages or `most_bytes`: waits up to `wait` seconds for the first, then up to `linger`
+        after these came for more.
 
         Raises what the pulling thread died of.
         """
@@ -61,14 +62,17 @@ class Prefetcher:
             self.arrived, messages = self._ready.get(timeout=wait)
         except queue.Empty:
             return []
-        end = time.monotonic() + linger
-        while len(messages) < most:
+        end = self.arrived + linger
+        size = _size(messages)
+        while len(messages) < most and size < most_bytes:
             try:
-                messages = messages + self._ready.get(timeout=max(0.0, end - time.monotonic()))[1]
+                more = self._ready.get(timeout=max(0.0, end - time.monotonic()))[1]
             except queue.Empty:
                 break
+            messages += more
+            size += _size(more)
         with self._changed:
-            self._ahead -= sum(len(message.data) for message in messages)
+            self._ahead -= size
             self._changed.notify()
         return messages
 
@@ -113,8 +117,8 @@ class Prefetcher:
             arrived = time.monotonic()
             due = arrived + FIRST_RENEWAL_SECONDS
             with self._changed:
-                self._leases.update((message.ack_id, due) for message in messages)
-                self._ahead += sum(len(message.data) for message in messages)
+                self._leases.update(dict.fromkeys([message.ack_id for message in messages], due))
+                self._ahead += _size(messages)
                 self._ready.put((arrived, messages))
                 while self._ahead > MOST_AHEAD_BYTES and not self._stopped.is_set():
                     self._changed.wait(1.0)
@@ -126,3 +130,7 @@ class Prefetcher:
                 old = [ack_id for ack_id, due in self._leases.items() if due <= now]
                 self._leases.update((ack_id, now + RENEWAL_SECONDS) for ack_id in old)
             self._subscription.extend(old)
+
+
+def _size(messages: Sequence[Message]) -> int:
+    return sum([len(message.data) for message in messages])

@@ -1,5 +1,6 @@
 """From messages to a staged entry: anonymize, deduplicate, stage. What is accepted is decided here, once."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -19,7 +20,7 @@ from dataflow.telemetry.pipeline import Telemetry
 from dataflow.telemetry.trace import NO_TRACE, BatchTrace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Staged:
     """A batch on its way to commit.
 
@@ -35,6 +36,11 @@ class Staged:
     tables: dict[str, Table] = field(default_factory=dict)
     oldest: int = 0
     trace: BatchTrace = NO_TRACE
+
+    @functools.cached_property
+    def bytes(self) -> int:
+        """Memory of its rows, about."""
+        return int(sum(frame.estimated_size() for frame in self.entry.rows.values()))
 
 
 class Stager:
@@ -103,7 +109,7 @@ class Stager:
     def _staged(
         self, candidates: Candidates, messages: Sequence[Message], ack_ids: list[str], trace: BatchTrace
     ) -> Staged:
-        oldest = min((message.received for message in messages), default=0)
+        oldest = min([message.received for message in messages], default=0)
         while True:
             entry = candidates.decide(self._deduplicator, self._preparer.contract)
             if not len(entry.index):
