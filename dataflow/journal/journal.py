@@ -105,11 +105,24 @@ class Journal:
     def heads(self) -> Iterator[tuple[int, Head]]:
         """(number of the last entry, head) of every fold and of every entry that is not committed, in order: what state
         is rebuilt from."""
-        for fold in self._folds:
-            yield fold.last, decode_head(self._open(self._fold_name(fold)))
-        for number in self._numbers("entries"):
-            if number > self.frontier:
-                yield number, self._head(number)
+        told, folds = -1, self._folds
+        while True:
+            try:
+                for fold in folds:
+                    if fold.last > told:
+                        head = self._fold_head(fold)
+                        yield fold.last, head
+                        told = fold.last
+                for number in self._numbers("entries"):
+                    if number > told:
+                        head = self._head(number)
+                        yield number, head
+                        told = number
+                return
+            except NorenError:
+                folds, before = self._found_folds()[0], folds
+                if folds == before:
+                    raise  # else another process folded while this one read
 
     def indexes(self) -> Iterator[tuple[int, Index]]:
         """The same, indexes alone."""

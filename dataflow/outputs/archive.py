@@ -6,6 +6,7 @@ BigQuery's external tables, Spark and DuckDB read as columns. Receive time is as
 
 import io
 import logging
+from collections.abc import Sequence
 
 import polars as pl
 from google.api_core import exceptions as api
@@ -30,7 +31,7 @@ class Archive:
     """Writes anonymized rows to `objects`, below the stream's name."""
 
     name = "archive"
-    roles = ("anonymized",)
+    roles: Sequence[str] = ("anonymized",)
 
     def __init__(self, objects: Objects, stream: str, seconds: float = SECONDS, most_bytes: int = MOST_BYTES) -> None:
         self.seconds = seconds

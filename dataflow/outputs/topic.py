@@ -6,6 +6,7 @@ of them.
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -51,7 +52,7 @@ class AnonymizedTopic:
     """
 
     name = "topic"
-    roles = ("anonymized",)
+    roles: Sequence[str] = ("anonymized",)
     seconds = 0.0
     most_bytes = 0
 

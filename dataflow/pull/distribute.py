@@ -53,7 +53,7 @@ class Distributor:
         return next((lane.failure for lane in self._lanes if lane.failure is not None), None)
 
     def idle(self) -> bool:
-        """Every output has everything that it was handed, but for a run that it gathers."""
+        """Every output has everything that it was handed."""
         return all(lane.idle() for lane in self._lanes)
 
     def finish(self) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Schemas of a registry, <id>.avsc or <id>.proto, for messages in Confluent's framing.",
 )
+@click.option("--archive", help="Where anonymized rows are archived: a directory or gs://... [HOME/archive].")
 @click.option("--country-file", type=click.Path(path_type=Path), help="MaxMind-format file for the country of an IP.")
 @click.option(
     "--metrics-port",
@@ -51,6 +52,7 @@ def run(
     bundles: str | None,
     trust: Path | None,
     schemas: Path | None,
+    archive: str | None,
     country_file: Path | None,
     metrics_port: int | None,
     trace_file: Path | None,
@@ -58,6 +60,9 @@ def run(
     as_json: bool,
 ) -> None:
     """Run the pipeline of STREAM: Pub/Sub to raw and anonymized, until Ctrl-C.
+
+    Anonymized rows also go to the topic STREAM-anonymized at once, and to the archive (Parquet by date and hour) within
+    a minute.
 
     A policy that is published meanwhile (noren policy publish) is taken within seconds, between two batches.
 
@@ -71,7 +76,7 @@ def run(
     home = (home or project.state / "local").resolve()
     observer = Observer(stream, metrics_port, trace_file)
     try:
-        pipeline = build(project, stream, home, country_file, bundles, trust, schemas, observer, sink)
+        pipeline = build(project, stream, home, country_file, bundles, trust, schemas, observer, sink, archive)
         stop = threading.Event()
         _stop_on_signals(stop)
         _expire_dead_letters(home, stop)
@@ -117,6 +122,7 @@ def build(
     schemas: Path | None = None,
     observer: Observer | None = None,
     sink_name: "SinkName | None" = None,
+    archive: str | None = None,
 ) -> "PullPipeline":
     """The pull pipeline of one stream on the local stack of `home`.
 
@@ -125,6 +131,7 @@ def build(
     schemas: directory with a registry's schemas, for messages in Confluent's framing.
     observer: watches it.
     sink_name: None for the default.
+    archive: where anonymized rows are archived, by default in the home.
     Raises NorenError for an unknown stream, a wrong contract or policy, or when no stack runs in `home`.
     """
     from dataflow.bundle import BundleStore, Watcher, open_objects
@@ -137,6 +144,8 @@ def build(
     from dataflow.keys import KeyRing
     from dataflow.keys.signing import Verifier, development_key
     from dataflow.objects import LocalObjects
+    from dataflow.outputs.archive import Archive
+    from dataflow.outputs.topic import AnonymizedTopic
     from dataflow.pull.drain import Drain
     from dataflow.pull.driver import PullPipeline
     from dataflow.pull.operate import operators
@@ -184,8 +193,22 @@ def build(
         lambda: Journal(LocalObjects(home / "journal"), keys.sealer("journal"), subscription).indexes(),
     )
     drain = Drain(PubSubSubscription(stack.project_id, given_up, stack.pubsub, store=store), counted)
-    telemetry = observer.telemetry if observer else None
-    pipeline = PullPipeline(anonymizer, source, sink, keys, home / "journal", subscription, watcher, telemetry, drain)
+    topic = f"projects/{stack.project_id}/topics/{names.anonymized_topic(stream)}"
+    pipeline = PullPipeline(
+        anonymizer,
+        source,
+        sink,
+        keys,
+        home / "journal",
+        subscription,
+        watcher,
+        observer.telemetry if observer else None,
+        drain,
+        outputs=[
+            AnonymizedTopic(topic, stack.pubsub),
+            Archive(open_objects(archive or str(home / "archive")), stream),
+        ],
+    )
     if observer is not None:
         client = stack.warehouse_client()
         observer.watch(

@@ -56,6 +56,8 @@ class LocalTopics:
                     dead_letter_topic=dead_letter_topic, max_delivery_attempts=MOST_DELIVERIES
                 ),
             )
+            anonymized = f"projects/{self._project}/topics/{names.anonymized_topic(contract.stream)}"
+            self._create("Publisher/CreateTopic", types.Topic.pb()(name=anonymized), types.Topic)
 
     def topic(self, stream: str) -> str:
         return f"projects/{self._project}/topics/{names.topic(stream)}"
