@@ -1,7 +1,7 @@
 """New, duplicate, redelivered: each message is counted once, whatever comes again and in whatever batches."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataflow.operators.deduplicate import HORIZON, HOUR, Deduplicator, Events, Index, Verdict
@@ -112,6 +112,7 @@ def test_the_newest_of_an_index_is_its_latest_publish_time() -> None:
 MESSAGES = st.lists(st.one_of(st.none(), st.sampled_from("abcd")), min_size=1, max_size=8)
 
 
+@settings(deadline=None)  # compiles at first
 @given(st.data())
 def test_every_message_is_counted_exactly_once(data: st.DataObject) -> None:
     messages = {str(number): identity for number, identity in enumerate(data.draw(MESSAGES))}

@@ -1,7 +1,7 @@
 """A set of keys with hours, against a dictionary that does the same; and what it weighs."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataflow.operators.seen import Seen, Words, first_of_each
@@ -12,6 +12,7 @@ def keys(numbers: list[int]) -> Words:
     return np.array([((number % 3) << 62, number) for number in numbers], np.uint64).reshape(-1, 2)
 
 
+@settings(deadline=None)  # compiles at first
 @given(st.lists(st.tuples(st.lists(st.integers(0, 200), max_size=80), st.integers(0, 5), st.integers(0, 4))))
 def test_it_holds_what_was_added_and_is_not_older_than_oldest(
     batches: list[tuple[list[int], int, int]],
@@ -47,6 +48,7 @@ def test_a_hundred_thousand_keys_take_forty_bytes_each_at_most() -> None:
     assert 20 / 0.75 <= seen.bytes / len(seen) <= 42
 
 
+@settings(deadline=None)  # compiles at first
 @given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), max_size=30))
 def test_the_first_wanted_row_of_each_key(rows: list[tuple[int, bool]]) -> None:
     first = first_of_each(keys([number for number, _ in rows]), np.array([wanted for _, wanted in rows], np.bool_))

@@ -1,6 +1,6 @@
 """State is what the changes made of it, in order, whatever of them was folded before."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataflow.operators.state import Changes, LocalState
@@ -30,6 +30,7 @@ def test_a_bucket_that_is_dropped_and_added_to_is_replaced() -> None:
     assert (content(state), state.bytes) == ({7: (b"b",)}, 1)
 
 
+@settings(deadline=None)
 @given(CHANGES, st.integers(0, 6))
 def test_changes_folded_into_one_make_the_same_state(changes: list[Changes], cut: int) -> None:
     folded = Changes()
@@ -38,6 +39,7 @@ def test_changes_folded_into_one_make_the_same_state(changes: list[Changes], cut
     assert content(LocalState([folded, *changes[cut:]])) == content(LocalState(changes))
 
 
+@settings(deadline=None)
 @given(CHANGES)
 def test_the_change_that_a_state_gives_makes_the_state(changes: list[Changes]) -> None:
     state = LocalState(changes)
