@@ -69,7 +69,6 @@ class Lane:
 
     def __init__(self, fields: tuple[Field, ...], learned: Iterable[str]) -> None:
         self._layout = layout(fields, learned)
-        self._scratch = scratch()
 
     def read(self, payloads: Sequence[bytes], limit: int) -> Plain | None:
         """The plain events of a batch; None where the contract or the batch is beyond this reader.
@@ -82,7 +81,7 @@ class Lane:
             return None
         buffer = np.frombuffer(b"".join([*payloads, b"\0" * PADDING]), np.uint8)
         values = _room(plan, len(payloads))
-        taken, left = parse(buffer, ends, min(limit, int(LENGTH)), plan.tables, values, self._scratch)
+        taken, left = parse(buffer, ends, min(limit, int(LENGTH)), plan.tables, values, scratch())
         undeclared = {path: values.present[plan.present[path], :taken] for path in plan.learned}
         return Plain(values.taken[:taken], values.left[:left], undeclared, plan, buffer, values)
 

@@ -106,7 +106,7 @@ def _map(data: Numbers, start: int, end: int, dropped: Numbers, edges: Numbers, 
                 place += 1
                 opened = place
                 weight = np.int64(0)
-                while data[place] != _QUOTE:
+                while place < end and data[place] != _QUOTE:
                     if data[place] == _BACKSLASH:
                         return -1
                     weight += _WEIGHT[data[place]]

@@ -1,6 +1,7 @@
 """The compiled reader takes nothing that the typed decoder refuses, and makes of it what that one makes."""
 
 import datetime
+import functools
 import json
 import os
 import random
@@ -20,6 +21,13 @@ from tests.dataflow.conftest import HERE, ROOT
 from tests.dataflow.core.made import payload
 
 LIMIT = 1 << 20
+
+
+@functools.cache
+def visit() -> Contract:
+    return load_contract(HERE / "visit" / "visit.yaml")
+
+
 SNIPPETS = (
     *b'" { } [ ] , : \\ \\" \\u0041 \\ud83d\\ude00 \\ud800 \\x \\u00g0'.split(b" "),
     *(b" ", b"\n", b"\t", b"\x00", b"\x1f", b"\x7f", b"\xc3\xa9"),
@@ -103,8 +111,7 @@ def test_a_million_mutilated_events_are_read_as_the_typed_decoder_reads_them(con
 @settings(deadline=None, max_examples=200)
 @given(st.lists(st.binary(max_size=40), max_size=5))
 def test_bytes_that_are_no_event_are_left(payloads: list[bytes]) -> None:
-    contract = load_contract(HERE / "visit" / "visit.yaml")
-    plain = Lane(contract.fields, ()).read(payloads, LIMIT)
+    plain = Lane(visit().fields, ()).read(payloads, LIMIT)
     assert plain is None or plain.taken.tolist() == []
 
 
@@ -117,7 +124,7 @@ def encoded(**changes: Any) -> bytes:
 
 @pytest.fixture(scope="module")
 def visits() -> Lane:
-    return Lane(load_contract(HERE / "visit" / "visit.yaml").fields, ())
+    return Lane(visit().fields, ())
 
 
 @pytest.mark.parametrize(
@@ -191,9 +198,8 @@ def test_texts_carry_nothing_of_their_neighbours(visits: Lane) -> None:
 @settings(deadline=None, max_examples=500)
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.decimals(allow_nan=False, allow_infinity=False, places=6))
 def test_numbers_are_the_nearest_floats(number: Any) -> None:
-    contract = load_contract(HERE / "visit" / "visit.yaml")
     text = encoded(spent=0).replace(b'"spent": 0', f'"spent": {number}'.encode())
-    plain = Lane(contract.fields, ()).read([text], LIMIT)
+    plain = Lane(visit().fields, ()).read([text], LIMIT)
     assert plain is not None
     if len(plain.taken):
         assert repr(plain.columns()["spent"][0]) == repr(float(number))
@@ -206,18 +212,16 @@ def test_numbers_are_the_nearest_floats(number: Any) -> None:
     st.sampled_from(["seconds", "milliseconds", "microseconds"]),
 )
 def test_times_are_those_of_the_calendar(moment: datetime.datetime, offset: int | None, precision: str) -> None:
-    contract = load_contract(HERE / "visit" / "visit.yaml")
     zone = datetime.timezone(datetime.timedelta(minutes=offset or 0))
     whole = moment.replace(tzinfo=zone)
     text = whole.isoformat(timespec=precision) if offset is not None else moment.isoformat(timespec=precision) + "Z"
-    plain = Lane(contract.fields, ()).read([encoded(left_at=text)], LIMIT)
+    plain = Lane(visit().fields, ()).read([encoded(left_at=text)], LIMIT)
     assert plain is not None
     assert plain.columns()["left_at"].to_list() == [datetime.datetime.fromisoformat(text).astimezone(datetime.UTC)]
 
 
 def test_learned_fields_are_read_over_and_told(visits: Lane) -> None:
-    contract = load_contract(HERE / "visit" / "visit.yaml")
-    lane = Lane(contract.fields, ("other", "till.kind"))
+    lane = Lane(visit().fields, ("other", "till.kind"))
     plain = lane.read([encoded(other=[1, {"a": "b"}]), encoded(till={"kind": None}), encoded()], LIMIT)
     assert plain is not None
     assert plain.taken.tolist() == [0, 1, 2]
