@@ -1,7 +1,8 @@
 """Sketches of a fixed size: distinct values and percentiles that merge across batches, panes, processes and days.
 
 Both are Apache DataSketches (https://datasketches.apache.org), so their bytes can be merged by every library of that
-family, BigQuery's own functions included. Only tokens go into `Distinct`.
+family; for BigQuery there are functions (https://github.com/apache/datasketches-bigquery), its own HLL_COUNT is another
+format. Only tokens go into a sketch of distinct values.
 """
 
 from collections import deque

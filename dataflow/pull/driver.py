@@ -236,6 +236,8 @@ class PullPipeline:
             record(catalogue.STATE_SIZE, state.bytes, operator=name)
         record(catalogue.IN_FLIGHT, self._prefetcher.ahead)
         record(catalogue.UNCOMMITTED, self._committer.waiting)
+        if self._prefetcher.answering and not self._prefetcher.ahead and self._committer.idle():
+            record(catalogue.LAG, 0)
         self._telemetry.versions(
             progress.policy_version, self._contract_version, progress.bundle, progress.refused_bundles
         )

@@ -62,7 +62,12 @@ UNKNOWN_FIELDS = Metric("noren.unknown_fields", Kind.COUNTER, Unit.EVENTS, "Unde
 BATCHES = Metric("noren.batches", Kind.COUNTER, Unit.ITEMS, "Batches staged as journal entries.")
 COMMITTED = Metric("noren.committed", Kind.COUNTER, Unit.ITEMS, "Journal entries that every table has.")
 ACKNOWLEDGED = Metric("noren.acknowledged", Kind.COUNTER, Unit.MESSAGES, "Messages acknowledged to the source.")
-LAG = Metric("noren.lag", Kind.GAUGE, Unit.SECONDS, "Age of the oldest message of the last batch when it was staged.")
+LAG = Metric(
+    "noren.lag",
+    Kind.GAUGE,
+    Unit.SECONDS,
+    "Age of the oldest message of the last batch when staged; 0 when all is done.",
+)
 BACKLOG = Metric("noren.backlog", Kind.GAUGE, Unit.MESSAGES, "Messages not acknowledged, where the source says.")
 STAGE_DURATION = Metric("noren.stage.duration", Kind.HISTOGRAM, Unit.SECONDS, "Of one batch in one stage.", ("stage",))
 LATENCY = Metric("noren.latency", Kind.HISTOGRAM, Unit.SECONDS, "Of a batch, from its oldest publishing to its rows.")

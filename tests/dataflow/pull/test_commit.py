@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,7 @@ from dataflow.policy import Policy
 from dataflow.pull.commit import Committer
 from dataflow.pull.stage import Staged
 from dataflow.schemas import Table, tables
+from dataflow.telemetry.catalogue import Stage
 
 ROLES = ("raw", "anonymized", "dead", "unknown")
 
@@ -114,6 +116,42 @@ def test_a_failed_write_is_neither_committed_nor_acknowledged_and_stops_it(parts
         parts.committer.put(parts.staged(2, "b"))
     assert parts.acknowledged == []
     assert [group.first for group in parts.opened().uncommitted_groups()] == [0]
+
+
+class Trace:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def span(self, stage: Stage, started: int, ended: int, **attributes: str | int) -> None:
+        assert started <= ended
+        self.told.append((stage.value, attributes))
+
+    def end(self, error: BaseException | None = None) -> None:
+        self.told.append(type(error))
+
+
+def test_a_batchs_trace_ends_with_its_acknowledgement_and_names_the_batch_id(parts: Parts) -> None:
+    trace = Trace()
+    parts.committer.start()
+    parts.committer.put(replace(parts.staged(1, "a"), trace=trace))
+    parts.committer.finish()
+    assert trace.told == [
+        ("commit", {"batch_id": f"{parts.journal.id}-00000000"}),
+        ("acknowledge", {}),
+        type(None),
+    ]
+
+
+def test_the_trace_of_a_batch_that_fails_ends_with_the_error(parts: Parts) -> None:
+    trace = Trace()
+    parts.sink.refusal = NorenError("refused")
+    parts.committer.start()
+    parts.committer.put(replace(parts.staged(1, "a"), trace=trace))
+    with pytest.raises(NorenError):
+        parts.committer.finish()
+    assert trace.told == [("commit", {"batch_id": f"{parts.journal.id}-00000000"}), NorenError]
 
 
 def test_what_an_earlier_process_grouped_is_written_under_that_id_and_the_rest_under_the_next(parts: Parts) -> None:
