@@ -31,6 +31,11 @@ def topic(stream: str) -> str:
     return stream.replace("_", "-")
 
 
+def landed(stream: str) -> str:
+    """The table that a scheduled query appends a database's rows to, beside the stream's raw table."""
+    return f"{stream}_landed"
+
+
 def current(stream: str) -> str:
     """The view of a stream of changes that shows the source as it is now, beside the stream's anonymized table."""
     return f"{stream}_current"

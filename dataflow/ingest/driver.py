@@ -24,12 +24,16 @@ from dataflow.objects import LocalObjects
 from dataflow.operators.deduplicate import HORIZON, Deduplicator, Index
 from dataflow.pull.commit import Committer
 from dataflow.pull.stage import Staged
-from dataflow.schemas import Table, tables
-from dataflow.sinks.load import LoadSink
+from dataflow.schemas import Table, raw_table, tables
+from dataflow.sinks.base import Sink
 from dataflow.sources.bounded import BoundedSource, Chunk
 
 ELSEWHERE = "#"
 """Stands for the position of an event that another driver accepted: no row of this source has it."""
+
+
+_KEPT = ("read", "raw", "dead", "duplicates", "outside", "unknown_fields", "reasons")
+"""Counts that stand in the journal beside the checkpoint."""
 
 
 @dataclass
@@ -60,21 +64,21 @@ class Progress:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    def kept(self) -> dict[str, Any]:
+        """What stands in the journal beside the checkpoint."""
+        return {name: value for name, value in asdict(self).items() if name in _KEPT}
+
     def add(self, chunk: Chunk, entry: Entry, dead: list[str], silent: int) -> None:
         """dead: the reason of every dead row of the chunk. silent: rows that repeat what was said (tombstones)."""
         self.read += len(chunk.rows) + chunk.outside
         self.outside += chunk.outside
-        self.raw += entry.rows["raw"].height if "raw" in entry.rows else 0
+        self.raw += entry.rows["anonymized"].height if "anonymized" in entry.rows else 0
         self.dead += len(dead)
         self.duplicates += len(entry.index.duplicates) + silent
         for reason, count in Counter(dead).items():
             self.reasons[reason] = self.reasons.get(reason, 0) + count
         if "unknown" in entry.rows:
             self.unknown_fields += int(entry.rows["unknown"]["events"].sum())
-
-
-_KEPT = ("read", "raw", "dead", "duplicates", "outside", "unknown_fields", "reasons")
-"""Counts that stand in the journal beside the checkpoint."""
 
 
 class Ingest:
@@ -84,11 +88,19 @@ class Ingest:
     known: what is there already.
     state: the directory of the journals; this import's shard is locked while it runs.
     shard: of the journal, e.g. `app-event-files`; one source's imports of one stream follow each other.
+    written: other tables than the stream's own, by role.
     Raises NorenError when another live process imports into the same shard.
     """
 
     def __init__(
-        self, anonymizer: Anonymizer, sink: LoadSink, keys: KeyRing, known: Known, state: Path, shard: str
+        self,
+        anonymizer: Anonymizer,
+        sink: Sink,
+        keys: KeyRing,
+        known: Known,
+        state: Path,
+        shard: str,
+        written: dict[str, Table] | None = None,
     ) -> None:
         self._lock = ShardLock(state, shard)
         self._objects = LocalObjects(state)
@@ -97,8 +109,11 @@ class Ingest:
         self._known = known
         self._journal = Journal(self._objects, keys.sealer("journal"), shard)
         self._preparer = RowPreparer(anonymizer, keys.sealer(DEAD_LETTER_PURPOSE))
-        self._tables: dict[str, Table] = tables(anonymizer.contract, anonymizer.policy)
+        self._tables = written or tables(anonymizer.contract, anonymizer.policy)
+        columns = raw_table(anonymizer.contract).polars()
+        self._no_rows = pl.DataFrame(schema={name: kind for name, kind in columns.items() if name != "batch_id"})
         self._committer = Committer(self._journal, sink, self._tables, lambda _: None)
+        self._counts: dict[str, Any] = {}
         self._finished = {name.rpartition("/")[2] for name in self._objects.names(f"{shard}/finished")}
 
     def run(
@@ -119,15 +134,16 @@ class Ingest:
         self._committer.recover()
         self._journal.clean(HORIZON)
         progress, checkpoint = self._resume(source, again=again)
+        self._counts = progress.kept()
         self._committer.start()
         try:
             for chunk in source.read(checkpoint, (lambda _: False) if again else self.finished):
                 if chunk.rows or chunk.outside or chunk.checkpoint != checkpoint:
+                    self._stage(chunk, progress, received, moved=chunk.checkpoint != checkpoint)
                     checkpoint = chunk.checkpoint
-                    self._stage(chunk, progress, received)
                 for unit in chunk.finished:
                     self._objects.create(f"{self._shard}/finished/{unit}", b"")
-                progress.done += chunk.amount
+                progress.done, progress.size = progress.done + chunk.amount, source.size
                 progress.seconds = time.monotonic() - started
                 if report is not None:
                     report(progress)
@@ -166,8 +182,11 @@ class Ingest:
         progress.resumed = True
         return progress, consumed["checkpoint"]
 
-    def _stage(self, chunk: Chunk, progress: Progress, received: int) -> None:
-        """Stage and hand over one chunk. It is prepared while the one before is written."""
+    def _stage(self, chunk: Chunk, progress: Progress, received: int, *, moved: bool) -> None:
+        """Stage and hand over one chunk. It is prepared while the one before is written.
+
+        moved: reading would go on behind this chunk; else its rows would come again, and be counted again.
+        """
         if chunk.rows:
             candidates = self._preparer.prepare(imported(chunk.rows, received))
             self._settle()
@@ -177,8 +196,9 @@ class Ingest:
         else:
             entry, dead, silent = Entry(Index(), self._nothing()), [], 0
         progress.add(chunk, entry, dead, silent)
-        counts = {name: getattr(progress, name) for name in _KEPT}
-        consumed = json.dumps({"checkpoint": chunk.checkpoint, **counts})
+        if moved:
+            self._counts = progress.kept()
+        consumed = json.dumps({"checkpoint": chunk.checkpoint, **self._counts})
         self._put(Entry(_overlapping(entry, received), entry.rows, consumed))
 
     def _decide(self, candidates: Candidates) -> Entry:
@@ -202,8 +222,7 @@ class Ingest:
             time.sleep(0.002)
 
     def _nothing(self) -> dict[str, pl.DataFrame]:
-        columns = self._tables["raw"].polars()
-        return {"raw": pl.DataFrame(schema={name: kind for name, kind in columns.items() if name != "batch_id"})}
+        return {"raw": self._no_rows}
 
     def _put(self, entry: Entry) -> None:
         try:

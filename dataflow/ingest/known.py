@@ -29,6 +29,16 @@ class Known(Protocol):
         """Which of these dead letters are there."""
 
 
+class NothingKnown:
+    """Of an import into an empty table."""
+
+    def tokens(self, tokens: Sequence[str], first: datetime.datetime, last: datetime.datetime) -> set[str]:  # noqa: ARG002
+        return set()
+
+    def dead(self, tokens: Sequence[str]) -> set[str]:  # noqa: ARG002
+        return set()
+
+
 class KnownInTables:
     """Asks the tables by query.
 

@@ -49,5 +49,16 @@ def reader_of(contract: Contract, *, mapped: bool = False) -> Contract:
 
 
 def imported(rows: Sequence[Row], received: int) -> list[Message]:
-    """received: microseconds; when the import began, the same for all its rows."""
-    return [Imported(row.data, row.attributes, row.label, row.position, received, "", row) for row in rows]
+    """received: microseconds; when the import began, the same for all rows that were not received before."""
+    return [
+        Imported(
+            row.data,
+            row.attributes,
+            row.label,
+            row.position,
+            received if row.received is None else row.received,
+            "",
+            row,
+        )
+        for row in rows
+    ]

@@ -16,6 +16,7 @@ class Row:
     label: where an operator finds the row, e.g. the digest of a file's path and the row's number; stands in clear in
         dead letters.
     attributes: sealed in dead letters.
+    received: microseconds, of a row that was received before; None for now.
     refusal: why the source cannot make an event of it.
     """
 
@@ -24,6 +25,7 @@ class Row:
     label: str
     attributes: Mapping[str, str] = field(default_factory=dict)
     refusal: RefusedError | None = None
+    received: int | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dataflow.core import Anonymizer
     from dataflow.ingest.driver import Ingest
     from dataflow.keys import KeyRing
+    from dataflow.policy import Policy
 
 OPTIONS = (
     click.option("--home", type=click.Path(path_type=Path), help="Home of the running stack [.noren/local]."),
@@ -58,6 +59,12 @@ class Target:
         from dataflow.core import Anonymizer
 
         return Anonymizer(contract, self.anonymizer.policy, self.keys, self.country)
+
+    def under(self, policy: "Policy") -> "Anonymizer":
+        """The anonymizer of the same contract under another policy."""
+        from dataflow.core import Anonymizer
+
+        return Anonymizer(self.contract, policy, self.keys, self.country)
 
     def ingest(self, anonymizer: "Anonymizer", source: str) -> "Ingest":
         """The import of one source, locked."""
