@@ -10,6 +10,7 @@ import click
 VERBS = {
     "files": ("scripts.cli.ingest.files:files", "Import files and directories: JSON lines, CSV, Parquet."),
     "landed": ("scripts.cli.ingest.landed:landed", "Import what a scheduled query landed from a database."),
+    "logging": ("scripts.cli.ingest.logging:logging", "Import what a sink of Cloud Logging has published."),
     "raw": ("scripts.cli.ingest.raw:raw", "Anonymize raw events again, under a new policy."),
     "postgres": ("scripts.cli.ingest.postgres:postgres", "Import a table of a PostgreSQL database, and its changes."),
     "settle": ("scripts.cli.ingest.settle:settle", "Show the current state of changes, forget what was deleted."),
