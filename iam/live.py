@@ -43,12 +43,13 @@ class Live:
         return self._read.pop(dataset) if dataset in self._read else self._get(dataset)
 
     def datasets(self) -> list[str]:
-        """Ids of all datasets that the client may see, sorted."""
+        """Ids of all datasets that the client may see, sorted; not those that BigQuery hides (`_...`)."""
         found, token = [], None
         while True:
-            params = {"maxResults": 1000, "all": True} | ({"pageToken": token} if token else {})
+            params = {"maxResults": 1000} | ({"pageToken": token} if token else {})
             page = self._call("GET", "", query_params=params)
-            found += [item["datasetReference"]["datasetId"] for item in page.get("datasets", [])]
+            names = (item["datasetReference"]["datasetId"] for item in page.get("datasets", []))
+            found += [name for name in names if not name.startswith("_")]
             if not (token := page.get("nextPageToken")):
                 return sorted(found)
 
