@@ -16,9 +16,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from dataflow.errors import NorenError
-from iam.entries import Entry
+from iam.entries import Entry, entries
 from iam.files import AccessFiles
 from iam.live import Live
+from iam.lockout import may_change
 from iam.plan import NOTHING, Change, DatasetPlan, Memory, Settings, creation, new, plan, stated
 
 if TYPE_CHECKING:
@@ -88,7 +89,9 @@ def apply(
     names = stated(files)
     run.live.read(names)
     if not settings.grants_only:
-        run.live.look(entry for entries in files.authorized.values() for entry in entries)
+        run.live.look(entry for found in files.authorized.values() for entry in found)
+    if not dry_run:
+        run.check_rights()
     done: list[Change] = []
     for dataset in names:
         changes = run.dataset(dataset)
@@ -142,6 +145,24 @@ class _Run:
                 return list(said)
             settings, memory = _after_renewal(dataset, wanted, settings, memory)
         raise NorenError(f"dataset {dataset}: other writers changed it {ATTEMPTS} times in between: try again later.")
+
+    def check_rights(self) -> None:
+        """Raises NorenError, before anything is changed, when the applier may not change a list that differs."""
+        identity = self.settings.identity
+        if identity is None:
+            return
+        refused = []
+        for dataset, resource in self.live.known().items():
+            access = (resource or {}).get("access") or []
+            if resource is None or may_change(self.files, entries(access), identity):
+                continue
+            if plan(self.files, dataset, access, self.live.created, self.settings, self.memory).differs:
+                refused.append(dataset)
+        if refused:
+            raise NorenError(
+                f"{identity} may not change the access lists of {', '.join(sorted(refused))}: it needs "
+                "bigquery.datasets.update on each dataset that is read, so make it OWNER there. Nothing was changed."
+            )
 
     def _create(self, dataset: str) -> list[Change] | None:
         """None when somebody else made it in the meantime."""

@@ -38,6 +38,10 @@ class Live:
         with ThreadPoolExecutor(THREADS) as pool:
             self._read.update(zip(wanted, pool.map(self._get, wanted), strict=True))
 
+    def known(self) -> dict[str, Json | None]:
+        """What `read` read and `dataset` has not answered with yet."""
+        return dict(self._read)
+
     def dataset(self, dataset: str) -> Json | None:
         """The dataset resource, or None."""
         return self._read.pop(dataset) if dataset in self._read else self._get(dataset)

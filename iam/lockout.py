@@ -1,4 +1,4 @@
-"""Who a change of an access list would lock out: nobody is, who has to be able to undo it or to do the work.
+"""Who may change an access list, and whom a change would lock out.
 
 Three kinds of entries are kept although the files lack them, and the plan says so: the last owner, what lets the
 applier itself change the list, and the last entry of a service identity that principals.json has in use.
@@ -43,6 +43,31 @@ def locked_out(
             why = f"{principal.email} is in use (iam/principals.json) and would have no access left"
             kept |= {entry: why for entry in removed if entry.subject == principal.email}
     return kept
+
+
+def may_change(files: AccessFiles, present: Iterable[Entry], identity: str) -> bool:
+    """Whether the identity may change the list, as far as can be known: False only when that is certain.
+
+    Changing what a view may read takes bigquery.datasets.update on the *source* (dbt-core#2911). Who is in a group that
+    groups.json does not list, or has a basic role on the project, is not known here.
+    """
+    if not is_service(identity):
+        return True
+    mine = {identity.lower(), *files.groups.of(identity)}
+    above = files.imported.inherited if files.imported else ()
+    for entry in (*present, *files.project_grants, *above):
+        rights = RIGHTS.get(entry.role)
+        if entry.authorizes or (rights is not None and Right.OWN not in rights):
+            continue
+        listed = entry.kind == "groupByEmail" and entry.subject in files.groups
+        if entry.subject in mine or not (listed or entry.kind == "userByEmail"):
+            return True
+    return False
+
+
+def is_service(email: str) -> bool:
+    """Whether an e-mail is that of a service identity."""
+    return email.endswith("gserviceaccount.com")
 
 
 def _owns(entry: Entry) -> bool:

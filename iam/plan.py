@@ -61,7 +61,8 @@ class Settings:
 
     grants_only: leave authorized views, datasets and routines as they are: the phase before the build.
     identity: who applies, an e-mail, where that is known. let_go: service identities that may lose their last entry.
-    rebuilt: views (dataset, table) that were made again a moment ago. withheld: views that must not be authorized.
+    rebuilt: views (dataset, table) that were made a moment ago: counts for those that no earlier run left on record.
+    withheld: views that must not be authorized.
     """
 
     grants_only: bool = False
@@ -235,7 +236,8 @@ def _renewed(
     for entry in considered:
         if entry.kind != "view" or entry not in wanted_here:
             continue
-        if _view(entry) in settings.rebuilt or (entry.key in known and created(entry) not in (None, known[entry.key])):
+        made = known.get(entry.key)
+        if _view(entry) in settings.rebuilt if made is None else created(entry) not in (None, made):
             yield entry
 
 

@@ -11,9 +11,9 @@ import click
 from dataflow.errors import NorenError
 
 VERBS = {
-    "acl": ("scripts.cli.acl:acl", "Apply the access files of iam/ to the datasets."),
+    "acl": ("scripts.cli.acl:acl", "Who sees what: check, plan and apply the access files of iam/."),
     "bench": ("scripts.cli.bench:bench", "Measure speed."),
-    "build": ("scripts.cli.build:build_command", "Build the dbt models."),
+    "build": ("scripts.cli.build:build_command", "Grant, build the dbt models, authorize them, and check."),
     "contract": ("scripts.cli.contract:contract", "Check, compare, draft and render the contracts."),
     "demo": ("scripts.cli.demo:demo", "Run the main job end to end on a stack of its own."),
     "dlq": ("scripts.cli.dlq:dlq", "List, show and replay dead letters."),

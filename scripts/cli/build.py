@@ -3,14 +3,19 @@
 import json
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dataflow.project import Project
 from scripts.build.build import Target, build
 from scripts.build.process import Node, Result
+
+if TYPE_CHECKING:
+    from scripts.build.governed import Governed
 
 
 def show(node: Node) -> None:
@@ -40,18 +45,52 @@ def summary(result: Result) -> str:
     "--select", multiple=True, help="dbt's node selection; may be given several times. All models without it."
 )
 @click.option("--tests", is_flag=True, help="Run the tests too: data tests, and on the local target unit tests.")
+@click.option("--models-only", is_flag=True, help="dbt alone: leave access lists as they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def build_command(target: Target, home: Path | None, select: tuple[str, ...], tests: bool, as_json: bool) -> None:
-    """Build the models of dbt/ as views, through the gateway of the local stack or in BigQuery.
+def build_command(
+    target: Target, home: Path | None, select: tuple[str, ...], tests: bool, models_only: bool, as_json: bool
+) -> None:
+    """Grant, build the models of dbt/ as views, check their policy tags, authorize them, and check the lists.
 
-    The exit code is dbt's: 1 when a model or test failed, 2 when dbt could not run.
+    Through the gateway of the local stack, or in BigQuery. The exit code is dbt's: 1 when a model or test failed, 2
+    when dbt could not run; and 1 when a view could not be authorized or lacks a policy tag that its model declares.
     """
+    project = Project.find()
     say = (lambda _: None) if as_json else show
-    result = build(Project.find(), target, home=home, select=select, tests=tests, say=say)
+
+    def run() -> Result:
+        return build(project, target, home=home, select=select, tests=tests, say=say)
+
+    done = None if models_only else governed_build(run, target, home, as_json)
+    result = done.result if done else run()
+    problems = done.problems if done else ()
     if as_json:
-        click.echo(json.dumps(asdict(result), indent=2))
+        access = {"access": [change.as_json() for change in done.changes], "problems": problems} if done else {}
+        click.echo(json.dumps(asdict(result) | access, indent=2))
     else:
         click.echo(summary(result))
         if result.error:
             click.echo(f"noren: dbt: {result.error}", err=True)
-    sys.exit(result.exit_code)
+        for problem in problems:
+            click.echo(f"noren: {problem}", err=True)
+    sys.exit(done.exit_code if done else result.exit_code)
+
+
+def governed_build(run: Callable[[], Result], target: Target, home: Path | None, quiet: bool) -> "Governed":
+    """The build between grants and authorizations."""
+    from iam.files import load
+    from iam.record import record_of
+    from scripts.build.governed import governed, manifest_of_run
+    from scripts.cli.acl.target import target as access_of
+
+    access = access_of(home, cloud=target == "production")
+    manifest = manifest_of_run(access.project.state, target)
+    return governed(
+        load(access.project),
+        access.client,
+        run,
+        manifest,
+        record_of(access.project, access.ledger),
+        access.identity,
+        (lambda _: None) if quiet else (lambda change: click.echo(str(change))),
+    )

@@ -35,7 +35,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> list[Result]:
 
 def test_models_are_shown_and_counted_and_passed_tests_only_counted(answer: list[Result]) -> None:
     answer.append(Result(0, 3.14, None, (EVENTS, PASSED)))
-    done = CliRunner().invoke(verb.build_command)
+    done = CliRunner().invoke(verb.build_command, ["--models-only"])
     assert done.stdout.splitlines() == [
         "warehouse__app.events                    view       success    0.3 s",
         "1 view, 1 test: all well, 3.1 s",
@@ -45,7 +45,7 @@ def test_models_are_shown_and_counted_and_passed_tests_only_counted(answer: list
 
 def test_what_failed_is_told_on_stderr_and_by_the_exit_code(answer: list[Result]) -> None:
     answer.append(Result(1, 3.14, None, (EVENTS, FAILED, BROKEN)))
-    done = CliRunner().invoke(verb.build_command)
+    done = CliRunner().invoke(verb.build_command, ["--models-only"])
     assert done.stderr.splitlines() == ["    Database Error", "      no such column", "    Got 2 results"]
     assert done.stdout.splitlines()[-2:] == [
         "unique_events_event_token                test       fail       0.1 s",
@@ -56,7 +56,7 @@ def test_what_failed_is_told_on_stderr_and_by_the_exit_code(answer: list[Result]
 
 def test_when_dbt_cannot_run_its_reason_is_told(answer: list[Result]) -> None:
     answer.append(Result(2, 0.1, "Compilation Error: no", ()))
-    done = CliRunner().invoke(verb.build_command)
+    done = CliRunner().invoke(verb.build_command, ["--models-only"])
     assert (done.stdout, done.stderr, done.exit_code) == (
         "nothing was built, 0.1 s\n",
         "noren: dbt: Compilation Error: no\n",
@@ -66,7 +66,7 @@ def test_when_dbt_cannot_run_its_reason_is_told(answer: list[Result]) -> None:
 
 def test_json_is_the_whole_result_and_nothing_else(answer: list[Result]) -> None:
     answer.append(Result(1, 3.14, None, (EVENTS, FAILED)))
-    done = CliRunner().invoke(verb.build_command, ["--json"])
+    done = CliRunner().invoke(verb.build_command, ["--models-only", "--json"])
     said = json.loads(done.stdout)
     assert (said["exit_code"], said["seconds"], said["error"]) == (1, 3.14, None)
     assert said["nodes"][0] == {
@@ -81,6 +81,6 @@ def test_json_is_the_whole_result_and_nothing_else(answer: list[Result]) -> None
 
 
 def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path) -> None:
-    done = CliRunner().invoke(verb.build_command, ["--home", str(tmp_path)])
+    done = CliRunner().invoke(verb.build_command, ["--models-only", "--home", str(tmp_path)])
     assert isinstance(done.exception, NorenError)
     assert str(done.exception) == f"no stack runs in {tmp_path}: start one with `noren up`."

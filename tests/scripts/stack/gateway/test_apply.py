@@ -246,6 +246,32 @@ def test_a_view_that_was_made_again_is_authorized_anew(as_, admin, write, record
 
 
 @pytest.mark.usefixtures("clean")
+def test_a_view_that_was_built_a_moment_ago_is_authorized_anew_where_nothing_is_on_record(as_, admin, write):
+    files = write({"warehouse__t": OWNERS, "marts__t": OWNERS}, {"warehouse__t": [VIEW]})
+    apply(as_(APPLIER), files, grants_only=True)
+    admin.query("CREATE VIEW marts__t.counted AS SELECT 1 AS n").result()
+    apply(as_(APPLIER), files)
+    rebuilt = Settings(rebuilt=frozenset({("marts__t", "counted")}))
+    assert said(apply(as_(APPLIER), files, settings=rebuilt)) == [
+        "warehouse__t: renewed view noren-test.marts__t.counted"
+    ]
+    assert apply(as_(APPLIER), files) == []
+
+
+@pytest.mark.usefixtures("clean")
+def test_a_withheld_view_loses_its_authorization(as_, admin, write):
+    files = write({"warehouse__t": OWNERS, "marts__t": OWNERS}, {"warehouse__t": [VIEW]})
+    apply(as_(APPLIER), files, grants_only=True)
+    admin.query("CREATE VIEW marts__t.counted AS SELECT 1 AS n").result()
+    apply(as_(APPLIER), files)
+    withheld = Settings(withheld=frozenset({("marts__t", "counted")}))
+    assert said(apply(as_(APPLIER), files, settings=withheld)) == [
+        "warehouse__t: - view noren-test.marts__t.counted",
+        "warehouse__t: skipped view noren-test.marts__t.counted: it did not pass the check after the build",
+    ]
+
+
+@pytest.mark.usefixtures("clean")
 def test_a_kill_between_the_two_patches_of_a_renewal_heals_on_the_next_run(as_, admin, write, record, monkeypatch):
     files = write({"warehouse__t": OWNERS, "marts__t": OWNERS}, {"warehouse__t": [VIEW]})
     apply(as_(APPLIER), files, grants_only=True)
@@ -260,9 +286,9 @@ def test_a_kill_between_the_two_patches_of_a_renewal_heals_on_the_next_run(as_, 
         return patch(self, dataset, *arguments)
 
     monkeypatch.setattr(Live, "patch", killed)
-    rebuilt = Settings(rebuilt=frozenset({("marts__t", "counted")}))
+    admin.query("CREATE OR REPLACE VIEW marts__t.counted AS SELECT 2 AS n").result()
     with pytest.raises(KeyboardInterrupt):
-        apply(as_(APPLIER), files, settings=rebuilt, record=record)
+        apply(as_(APPLIER), files, record=record)
     monkeypatch.undo()
     assert len(live(admin, "warehouse__t")) == 2
     assert said(apply(as_(APPLIER), files, record=record)) == ["warehouse__t: + view noren-test.marts__t.counted"]
@@ -430,6 +456,16 @@ def test_an_applier_without_the_right_is_told_what_was_refused(as_, write):
     apply(as_(APPLIER), write({"raw__t": OWNERS}))
     with pytest.raises(NorenError, match=r"BigQuery refused GET /projects/noren-test/datasets/raw__t: .*Access Denied"):
         apply(as_("ana@example.com"), write({"raw__t": [*OWNERS, READER]}))
+
+
+@pytest.mark.usefixtures("clean")
+def test_an_applier_that_may_not_change_a_source_is_told_before(as_, admin, write):
+    """Changing what a view may read takes bigquery.datasets.update on the source (dbt-core#2911)."""
+    apply(admin, write({"raw__t": OWNERS, "warehouse__t": OWNERS[:1]}))
+    files = write({"raw__t": [*OWNERS, READER], "warehouse__t": [*OWNERS[:1], READER]})
+    with pytest.raises(NorenError, match=r"may not change the access lists of warehouse__t: .* Nothing was changed"):
+        apply(admin, files, settings=Settings(identity=APPLIER))
+    assert len(live(admin, "raw__t")) == 2
 
 
 def test_the_repositorys_own_files_are_applied_already(as_, files):
