@@ -34,12 +34,18 @@ class Head(msgspec.Struct, array_like=True):
 
 class _Wire(msgspec.Struct, array_like=True):
     head: Head
+    rows: dict[str, memoryview]
+
+
+class _HeadOnly(msgspec.Struct, array_like=True):
+    head: Head
     rows: msgspec.Raw
 
 
 _WIRE = msgspec.msgpack.Decoder(_Wire)
+_HEAD_ONLY = msgspec.msgpack.Decoder(_HeadOnly)
 _HEAD = msgspec.msgpack.Decoder(Head)
-_ROWS = msgspec.msgpack.Decoder(dict[str, bytes])
+_ROWS = msgspec.msgpack.Decoder(dict[str, memoryview])
 
 
 def head_of(entry: Entry) -> Head:
@@ -47,17 +53,17 @@ def head_of(entry: Entry) -> Head:
 
 
 def encode_entry(entry: Entry) -> bytes:
-    return msgspec.msgpack.encode(_Wire(head_of(entry), msgspec.Raw(encode_rows(entry.rows))))
+    return msgspec.msgpack.encode(_Wire(head_of(entry), _streams(entry.rows)))
 
 
 def decode_entry(data: bytes) -> Entry:
     wire = _WIRE.decode(data)
-    return Entry(wire.head.index, decode_rows(bytes(wire.rows)), wire.head.consumed, wire.head.state)
+    return Entry(wire.head.index, _frames(wire.rows), wire.head.consumed, wire.head.state)
 
 
 def decode_entry_head(data: bytes) -> Head:
     """The head alone: the rows are not looked at."""
-    return _WIRE.decode(data).head
+    return _HEAD_ONLY.decode(data).head
 
 
 def encode_head(head: Head) -> bytes:
@@ -70,13 +76,21 @@ def decode_head(data: bytes) -> Head:
 
 def encode_rows(rows: dict[str, pl.DataFrame]) -> bytes:
     """Arrow IPC streams (lz4) by role."""
-    streams: dict[str, bytes] = {}
-    for role, frame in rows.items():
-        buffer = io.BytesIO()
-        frame.write_ipc_stream(buffer, compression="lz4")
-        streams[role] = buffer.getvalue()
-    return msgspec.msgpack.encode(streams)
+    return msgspec.msgpack.encode(_streams(rows))
 
 
 def decode_rows(data: bytes) -> dict[str, pl.DataFrame]:
-    return {role: pl.read_ipc_stream(io.BytesIO(stream)) for role, stream in _ROWS.decode(data).items()}
+    return _frames(_ROWS.decode(data))
+
+
+def _streams(rows: dict[str, pl.DataFrame]) -> dict[str, memoryview]:
+    streams: dict[str, memoryview] = {}
+    for role, frame in rows.items():
+        buffer = io.BytesIO()
+        frame.write_ipc_stream(buffer, compression="lz4")
+        streams[role] = buffer.getbuffer()
+    return streams
+
+
+def _frames(streams: dict[str, memoryview]) -> dict[str, pl.DataFrame]:
+    return {role: pl.read_ipc_stream(io.BytesIO(stream)) for role, stream in streams.items()}
