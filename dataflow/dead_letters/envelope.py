@@ -5,6 +5,7 @@ message itself only sealed. Error text that quotes the message would leak it (mo
 """
 
 import datetime
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ class DeadLetter:
 
 def dead_letter_rows(letters: Sequence[DeadLetter], contract: Contract, policy: Policy, sealer: Sealer) -> pl.DataFrame:
     """Rows of the dead-letter table, without `batch_id`."""
+    if not letters:
+        return _none()
     rows = []
     for letter in letters:
         token = dead_token(contract.stream, letter.position)
@@ -73,8 +76,14 @@ def dead_letter_rows(letters: Sequence[DeadLetter], contract: Contract, policy: 
                 "sealed": sealer.seal(content, token.encode()),
             }
         )
+    return pl.DataFrame(rows, schema=_none().schema, orient="row")
+
+
+@functools.cache
+def _none() -> pl.DataFrame:
+    """No rows, made once: most batches have none."""
     schema = {name: kind for name, kind in dead_letter_table().polars().items() if name != "batch_id"}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return pl.DataFrame(schema=schema)
 
 
 def dead_token(stream: str, position: str) -> str:

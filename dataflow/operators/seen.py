@@ -1,14 +1,14 @@
 """A set of 128-bit keys, each with the hour that it was last added in: 20 bytes a slot, no objects.
 
-Open addressing with linear probing in 64 parts by the key's first bits, so that growing stops the pipeline for
-milliseconds. Keys are digests, so their bits are even already. A part is at most three quarters full.
+Open addressing with linear probing in 16 parts by the key's first bits, so that growing stops the pipeline for
+a sixteenth of the time. Keys are digests, so their bits are even already. A part is at most three quarters full.
 """
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-PARTS_BITS = 6
+PARTS_BITS = 4
 FIRST_SLOTS = 64
 EMPTY = -(1 << 31)
 """The hour of an empty slot."""

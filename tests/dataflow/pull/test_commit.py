@@ -222,3 +222,18 @@ class _Keys:
 
     def sealer(self, _: str) -> object:
         return self._parts.sealer
+
+
+def test_large_rows_wait_for_the_sink_however_few_they_are(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dataflow.pull.commit.MOST_WAITING_BYTES", 0)
+    parts.sink.open.clear()
+    parts.committer.start()
+    batches = [parts.staged(number, str(number)) for number in (1, 2, 3)]
+    putter = threading.Thread(target=lambda: [parts.committer.put(batch) for batch in batches])
+    putter.start()
+    putter.join(0.7)
+    assert (putter.is_alive(), parts.committer.waiting) == (True, 1)
+    parts.sink.open.set()
+    putter.join(10)
+    parts.committer.finish()
+    assert parts.acknowledged == ["1", "2", "3"]

@@ -145,3 +145,11 @@ def test_a_server_that_is_away_is_asked_less_and_less_often(start: Start) -> Non
     until(lambda: len(source.pulls) >= 5)
     pauses = [later - earlier for earlier, later in zip(source.pulls, source.pulls[1:], strict=False)]
     assert [pause > least for pause, least in zip(pauses, (0.05, 0.1, 0.2, 0.4), strict=False)] == [True] * 4
+
+
+def test_no_more_bytes_are_taken_than_make_a_batch(start: Start) -> None:
+    source = Source([1, 2], [3, 4], [5, 6])
+    prefetcher = start(source)
+    until(lambda: source.given == 3)
+    assert ids(prefetcher.take(100, wait=5, linger=0.05, most_bytes=2_500)) == ["1", "2", "3", "4"]
+    assert ids(prefetcher.take(100, wait=5, linger=0.05, most_bytes=2_500)) == ["5", "6"]
