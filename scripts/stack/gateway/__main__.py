@@ -70,6 +70,7 @@ def main() -> None:
         sys.exit(f"gateway: {error}")
     upstream = Upstream(options.warehouse, options.secret_file)
     guard = Guard(LiveCatalogue(upstream, options.project), checkout)
+    upstream.groups = guard.groups
     core = Core(options.project, upstream, guard, Owners(options.data_dir / "jobs.sqlite"))
     listening = socket.create_server((HOST, options.port))
     # asyncio leaves it off on a socket made here: head and body of every answer would wait 40 ms for each other.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from iam.columns import touched
 from iam.engine import Dataset, DatasetName, Kind, RowPolicy, Table, TableName, World
 from iam.entries import entries
 from iam.references import UnreadableSQLError, is_metadata, view_sources
@@ -90,15 +91,23 @@ class LiveCatalogue:
             return Table(name, kind, tags=_tags(resource), row_policies=self._policies(name))
         if definition is None:
             return Table(name, kind, unreadable="A view whose definition is not known cannot be read.")
+        sql = MACRO.sub("", str(definition.get("query", "")))
         try:
-            reads = view_sources(MACRO.sub("", str(definition.get("query", ""))), name.project)
+            reads = view_sources(sql, name.project)
         except UnreadableSQLError as error:
             return Table(name, kind, unreadable=str(error))
-        return Table(name, kind, reads, tags=_tags(resource))
+        tagged = any(_tags(self.table(source) or {}) for source in reads)
+        touches = touched(sql, name.project, None, self.columns) if tagged else {}
+        return Table(name, kind, reads, tags=_tags(resource), touches=touches)
 
     def table(self, table: TableName) -> dict[str, Any] | None:
         """The table resource, or None."""
         return self._get(path("projects", table.project, "datasets", table.dataset, "tables", table.table))
+
+    def columns(self, name: TableName) -> tuple[str, ...]:
+        """The names of a table's columns; none of a table that is missing."""
+        fields = ((self.table(name) or {}).get("schema") or {}).get("fields") or []
+        return tuple(field["name"] for field in fields)
 
     def _wildcard(self, name: TableName) -> Table:
         """What it matches, as things that it reads: views need the rights of what they are made from, and no row access

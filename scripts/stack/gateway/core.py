@@ -12,6 +12,9 @@ from scripts.stack.gateway.guard import Guard
 from scripts.stack.gateway.owners import Owners
 from scripts.stack.gateway.upstream import Upstream, path
 
+NUMBERS = ("pageToken", "maxResults", "startIndex", "timeoutMs")
+"""Query parameters that are numbers; the emulator fails at others. Its page tokens are offsets."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -52,7 +55,10 @@ class Call:
 
     def only(self, *known: str) -> dict[str, str]:
         """The query parameters of these names."""
-        return {key: value for key, value in self.params.items() if key in known}
+        found = {key: value for key, value in self.params.items() if key in known}
+        if not all(found.get(key, "0").isdecimal() for key in NUMBERS):
+            raise errors.invalid(f"{' and '.join(NUMBERS)} must be as an answer gave them, or numbers.")
+        return found
 
     @property
     def condition(self) -> dict[str, str]:

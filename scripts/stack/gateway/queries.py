@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from iam.columns import touched
 from iam.engine import Action, DatasetName, TableName
 from iam.engine.denials import no_dataset
 from iam.references import UnreadableSQLError, is_metadata
@@ -74,9 +75,15 @@ class Queries:
             self.guard.need_dataset(self.caller, Action.OWN, dataset)
         if wanted.creates:
             self.guard.need_project(self.caller, Action.CREATE_DATASETS)
-        read = self.guard.need_read(self.caller, wanted.reads)
+
+        def mentioned() -> dict[TableName, frozenset[str]]:
+            return touched(str(query["query"]), self.project, default, self.guard.catalogue.columns)
+
+        read = self.guard.need_read(self.caller, wanted.reads, shadows=wanted.ctes, touched=mentioned)
+        for table in sorted(wanted.reads & wanted.writes):
+            self.guard.need_table(self.caller, Action.CHANGE_ROWS, table)
         self.default(default)
-        if wanted.statements == 1 and not wanted.creates and not wanted.drops and not wanted.scripted:
+        if wanted.scripted or wanted.statements > 1 or not (wanted.creates or wanted.drops):
             self.second_opinion(query, read | wanted.writes)
         return wanted
 
@@ -118,7 +125,8 @@ class Queries:
         if not sources:
             raise errors.invalid("A copy job needs a source table.")
         self.destination(said.get("destinationTable"))
-        self.guard.need_read(self.caller, {resources.table_name(source, self.project) for source in sources})
+        names = {resources.table_name(source, self.project) for source in sources}
+        self.guard.need_read(self.caller, names, Action.COPY)
         return said
 
 

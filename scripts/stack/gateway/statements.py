@@ -30,7 +30,8 @@ class Demands:
     reads: tables and views that are read, also those that DML changes.
     writes: tables and views that are created, changed or dropped.
     drops, creates: datasets.
-    statements: how many; select: whether the script is one SELECT.
+    statements: how many; select: whether the script is one SELECT; scripted: whether it has variables.
+    ctes: names of CTEs, in lower case.
     """
 
     reads: set[TableName] = field(default_factory=set)
@@ -40,6 +41,7 @@ class Demands:
     statements: int = 0
     select: bool = False
     scripted: bool = False
+    ctes: set[str] = field(default_factory=set)
 
     @property
     def changes(self) -> bool:
@@ -59,6 +61,7 @@ def demands(sql: str, project: str, default: tuple[str, str] | None) -> Demands:
     for tree in trees:
         found.statements += 1
         _add(found, tree, project, default)
+        found.ctes.update(cte.alias.casefold() for cte in tree.find_all(exp.CTE))
     found.select = len(trees) == 1 and isinstance(trees[0], exp.Query)
     return found
 

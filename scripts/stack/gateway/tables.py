@@ -81,6 +81,9 @@ def insert_policy(core: Core, call: Call) -> httpx.Response:
     core.guard.need_table(call.caller, Action.OWN, call.table)
     known = ("rowAccessPolicyReference", "filterPredicate", "grantees")
     body = resources.only(call.body, known, "A row access policy")
+    if not isinstance(body.get("grantees", []), list):
+        raise errors.invalid("grantees must be a list.")
+    body["grantees"] = [_lower(member) for member in body.get("grantees", [])]
     try:
         [tree] = parse(f"SELECT {body.get('filterPredicate', '')}")
         if list(tables(tree, core.project, None)):
@@ -131,3 +134,9 @@ def _unchanged(core: Core, table: TableName, key: str, given: Any) -> Json:
     if not isinstance(present, dict) or query not in (None, present.get("query")):
         raise errors.not_served("Changing a view's definition other than by CREATE OR REPLACE VIEW")
     return present
+
+
+def _lower(member: Any) -> str:
+    """An IAM member as both the engine and the emulator compare it: prefix as it is, e-mail in lower case."""
+    prefix, colon, rest = str(member).partition(":")
+    return f"{prefix}{colon}{rest.lower()}"

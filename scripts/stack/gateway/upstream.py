@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,13 +17,13 @@ SECONDS = httpx.Timeout(30, read=900)
 """A query may run for as long as BigQuery lets a client wait."""
 
 
-def identity(caller: str) -> str:
+def identity(caller: str, groups: Iterable[str] = ()) -> str:
     """An unsigned token: the emulator reads from it who asks, for row access policies and SESSION_USER()."""
 
-    def part(content: dict[str, str]) -> str:
+    def part(content: dict[str, Any]) -> str:
         return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
 
-    return f"Bearer {part({'alg': 'none'})}.{part({'email': caller})}.none"
+    return f"Bearer {part({'alg': 'none'})}.{part({'email': caller, 'groups': sorted(groups)})}.none"
 
 
 def path(*segments: str) -> str:
@@ -31,7 +32,12 @@ def path(*segments: str) -> str:
 
 
 class Upstream:
-    """base: URL of the emulator. secret_file: holds what it wants to see in every request."""
+    """base: URL of the emulator. secret_file: holds what it wants to see in every request.
+
+    groups: those of a caller, for row access policies.
+    """
+
+    groups: Callable[[str], Iterable[str]] = staticmethod(lambda _: ())
 
     def __init__(self, base: str, secret_file: Path) -> None:
         headers = {STACK_HEADER: secret_file.read_text().strip()}
@@ -58,7 +64,7 @@ class Upstream:
             f"{prefix}{where}",
             params=params,
             content=content,
-            headers={**(headers or {}), "authorization": identity(caller)},
+            headers={**(headers or {}), "authorization": identity(caller, self.groups(caller))},
         )
 
     def close(self) -> None:

@@ -24,6 +24,8 @@ NAMES = (
     "column_names",
     "nested_columns",
     "one_offset",
+    "row_groups",
+    "script_dry_run",
 )
 """In the order in which they are applied: start_up first, it makes DuckDB connect at all."""
 
