@@ -42,6 +42,7 @@ class Groups:
 
     def __init__(self, groups: Iterable[Group] = (), source: str = "groups.json") -> None:
         self._groups: dict[str, Group] = {}
+        self._of: dict[str, frozenset[str]] = {}
         for group in groups:
             if group.email in self._groups:
                 raise NorenError(f"{source}: group {group.email} is listed twice: keep one of the two.")
@@ -81,10 +82,20 @@ class Groups:
     def get(self, email: str) -> Group | None:
         return self._groups.get(email.lower())
 
+    def individuals(self) -> frozenset[str]:
+        """Every member of a group that is no group itself."""
+        return frozenset(member for member in self._direct if member not in self._groups)
+
     def of(self, member: str) -> frozenset[str]:
         """Every group that a person, service account or group is in, directly or through other groups."""
+        email = member.lower()
+        if email not in self._of:
+            self._of[email] = self._all(email)
+        return self._of[email]
+
+    def _all(self, member: str) -> frozenset[str]:
         found: set[str] = set()
-        waiting = list(self._direct.get(member.lower(), ()))
+        waiting = list(self._direct.get(member, ()))
         while waiting:
             group = waiting.pop()
             if group not in found:

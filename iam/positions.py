@@ -6,7 +6,7 @@
 
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from json.decoder import WHITESPACE  # type: ignore[attr-defined]
 
 type Path = tuple[str | int, ...]
@@ -35,7 +35,7 @@ class Place:
         """Characters before it; of the nearest place around it when it is missing."""
         return offset(self.text, self.path)
 
-    @property
+    @cached_property
     def line(self) -> int:
         """From 1."""
         return self.text.count("\n", 0, self.offset) + 1
@@ -65,18 +65,26 @@ def _skip(text: str, at: int) -> int:
 
 
 def _item(text: str, at: int, index: int) -> tuple[int, int] | None:
+    starts = _starts(text, at)
+    return (starts[index], starts[index]) if 0 <= index < len(starts) else None
+
+
+@lru_cache(maxsize=512)
+def _starts(text: str, at: int) -> tuple[int, ...]:
+    """Offsets of the items of the list at `at`, as far as it is one: an explanation asks for hundreds of one file."""
     if text[at : at + 1] != "[":
-        return None
-    at = _skip(text, at + 1)
+        return ()
+    found, at = list[int](), _skip(text, at + 1)
     try:
-        for _ in range(index):
+        while text[at : at + 1] not in ("]", ""):
+            found.append(at)
             at = _skip(text, _DECODER.raw_decode(text, at)[1])
             if text[at : at + 1] != ",":
-                return None
+                break
             at = _skip(text, at + 1)
     except ValueError:
-        return None
-    return (at, at) if text[at : at + 1] not in ("]", "") else None
+        pass
+    return tuple(found)
 
 
 def _key(text: str, at: int, key: str) -> tuple[int, int] | None:

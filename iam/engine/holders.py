@@ -90,14 +90,15 @@ class Holders:
     ) -> Iterator[Entry]:
         """The grants that give something to the caller, now."""
         for grant in grants:
-            if not grant.role or not self._is(who, grant, dataset):
+            if not grant.role or not self.is_caller(who, grant, dataset):
                 continue
             if grant.role not in RIGHTS and not grant.role.startswith(WITHOUT_DATA):
                 trail.doubts.add(f"What the role {grant.role} allows is not known here ({grant.place}).")
             if self.in_force(grant, resource, kind, trail):
                 yield grant
 
-    def _is(self, who: Caller, entry: Entry, dataset: Dataset | None) -> bool:
+    def is_caller(self, who: Caller, entry: Entry, dataset: Dataset | None = None) -> bool:
+        """Whether the entry names the caller, a group of the caller's, or everybody. dataset: whose special groups."""
         kind, subject = entry.kind, entry.subject
         if kind == "userByEmail":
             return bool(subject == who.email)
@@ -132,7 +133,7 @@ class Holders:
 
     def grantee(self, who: Caller, policy: RowPolicy) -> bool:
         """Whether one of the IAM members that a row access policy names is the caller."""
-        return any(self._is(who, Entry({"role": "x", "iamMember": member}), None) for member in policy.grantees)
+        return any(self.is_caller(who, Entry({"role": "x", "iamMember": member})) for member in policy.grantees)
 
     def known(self, name: TableName) -> Table:
         return self.world.tables.get(name) or Table(name)

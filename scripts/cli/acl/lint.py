@@ -66,9 +66,10 @@ def relations(project: Project, manifest: Path | None) -> "dict[TableName, Table
     import json
 
     from iam.engine import from_dbt
-    from scripts.build.manifest import manifest_of
 
     if manifest is None:
+        from scripts.build.manifest import manifest_of  # loads the contracts' core
+
         return from_dbt(manifest_of(project, lambda told: click.echo(f"{told} ...", err=True)))
     try:
         return from_dbt(json.loads(manifest.read_text("utf-8")))

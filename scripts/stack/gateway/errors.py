@@ -5,7 +5,6 @@ Body: https://cloud.google.com/bigquery/docs/error-messages
 
 from typing import Any
 
-from iam.engine import Decision
 from iam.engine.denials import DENIED
 
 
@@ -28,11 +27,6 @@ def refused(denial: str) -> RefusedError:
 
 def denied(message: str) -> RefusedError:
     return refused(f"{DENIED}{message}")
-
-
-def of(decision: Decision) -> RefusedError:
-    """The refusal that the engine decided."""
-    return refused(decision.denial)
 
 
 def unauthenticated() -> RefusedError:

@@ -6,6 +6,7 @@ from dataflow.errors import NorenError
 from dataflow.project import Project
 from iam.engine import Access, Action, DatasetName, Decision, Kind, TableName, World
 from iam.engine.from_files import policy_tag
+from iam.engine.remedy import group_to_ask, sentence
 from iam.files.read import Reader
 from scripts.stack.gateway import errors
 from scripts.stack.gateway.catalogue import GATEWAY, LiveCatalogue
@@ -55,7 +56,7 @@ class Guard:
         may_create = self.access.decide(caller, Action.CREATE_DATASETS, self.catalogue.project).allowed
         if may_create and self.catalogue.dataset(name) is None:
             raise errors.not_found(f"Dataset {name}")
-        raise errors.of(decision)
+        raise self._refusal(caller, action, name, decision)
 
     def need_table(self, caller: str, action: Action, table: TableName) -> None:
         """For what touches a table or its metadata alone, not what a view reads."""
@@ -106,8 +107,20 @@ class Guard:
     ) -> Decision:
         decision = self._decide(caller, action, resource, columns)
         if not decision.allowed:
-            raise errors.of(decision)
+            raise self._refusal(caller, action, resource, decision, columns)
         return decision
+
+    def _refusal(
+        self,
+        caller: str,
+        action: Action,
+        resource: TableName | DatasetName | str,
+        decision: Decision,
+        columns: Iterable[str] | None = None,
+    ) -> errors.RefusedError:
+        """BigQuery's message, and on a second line the group to ask for."""
+        group = group_to_ask(self.access, caller, action, resource, decision, columns)
+        return errors.refused(f"{decision.denial}\n{sentence(group)}" if group else decision.denial)
 
     def _decide(
         self,

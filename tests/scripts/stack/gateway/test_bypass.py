@@ -462,7 +462,8 @@ def test_who_may_not_run_jobs_runs_none(call):
     answer = call("oz@example.com", "POST", "/queries", json={"query": "SELECT 1", "useLegacySql": False})
     assert answer.status_code == 403
     assert answer.json()["error"]["message"] == (
-        "Access Denied: Project noren-test: User does not have bigquery.jobs.create permission in project noren-test."
+        "Access Denied: Project noren-test: User does not have bigquery.jobs.create permission in project noren-test.\n"
+        "Members of data-admins@example.com may: ask ada@example.com."
     )
 
 
@@ -486,7 +487,8 @@ def test_the_refusal_of_a_query_is_bigquerys_own(call):
     answer = call(ANALYST, "POST", "/queries", json={"query": f"SELECT * FROM {RAW}", "useLegacySql": False})
     message = (
         "Access Denied: Table noren-test:raw__app.app_event: User does not have permission to query table "
-        "noren-test:raw__app.app_event, or perhaps it does not exist."
+        "noren-test:raw__app.app_event, or perhaps it does not exist.\n"
+        "Members of data-admins@example.com may: ask ada@example.com."
     )
     assert answer.json() == {
         "error": {

@@ -1,0 +1,194 @@
+"""`noren acl explain` and `noren acl matrix`: who can see what, and why, from the files and without a cloud."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dataflow.errors import NorenError
+from dataflow.project import Project
+
+if TYPE_CHECKING:
+    from iam.engine import TableName, World
+
+NOT_KNOWN = (
+    "Grants on single keys, topics, buckets and service accounts are not in iam/: those above are of the project alone."
+)
+
+
+def sources[F: Callable[..., Any]](command: F) -> F:
+    """Options that say where views and members come from."""
+    for option in (
+        click.option("--cloud-identity", is_flag=True, help="Members of groups from Cloud Identity, kept for an hour."),
+        click.option("--no-dbt", is_flag=True, help="Leave the views out: what the access lists say alone."),
+        click.option(
+            "--manifest",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            help="dbt's manifest.json [the models as they are, parsed when they changed].",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("explain", epilog="Example: noren acl explain --why bo@example.com marts__product.top_screens")
+@click.option("--who", "table", metavar="TABLE[.COLUMN]", help="Who can query it, and the views that lead to it.")
+@click.option("--what", "member", metavar="MEMBER", help="What a person, group or service account sees.")
+@click.option(
+    "--why", "pair", nargs=2, metavar="MEMBER TABLE[.COLUMN]", help="The chain that grants it, or what is missing."
+)
+@sources
+def explain_command(
+    table: str | None,
+    member: str | None,
+    pair: tuple[str, str] | None,
+    manifest: Path | None,
+    no_dbt: bool,
+    cloud_identity: bool,
+    as_json: bool,
+) -> None:
+    """Answer from the files of iam/, with the file and line of every link.
+
+    A TABLE is dataset.table. An answer is `proved` when project IAM was imported (`noren acl import`), else it holds
+    `as far as iam/ tells`. The exit code is 0 whatever the answer is.
+    """
+    if sum(asked is not None for asked in (table, member, pair)) != 1:
+        raise NorenError("ask one question: --who TABLE, --what MEMBER or --why MEMBER TABLE.")
+    world = world_of(manifest, no_dbt, cloud_identity)
+    if table is not None:
+        _who(world, table, as_json)
+    elif member is not None:
+        _what(world, _known_member(world, member), as_json)
+    elif pair is not None:
+        _why(world, _known_member(world, pair[0]), pair[1], as_json)
+
+
+@click.command("matrix", epilog="Example: noren acl matrix --html access.html")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page instead.")
+@sources
+def matrix_command(html: Path | None, manifest: Path | None, no_dbt: bool, cloud_identity: bool, as_json: bool) -> None:
+    """People by datasets, with the highest right that each has: on the whole dataset, not through views."""
+    from iam.explain import matrix
+
+    found = matrix(world_of(manifest, True if manifest is None else no_dbt, cloud_identity))
+    if html is not None:
+        html.write_text(found.html(), "utf-8")
+        click.echo(f"{html}: {len(found.rows)} members, {len(found.datasets)} datasets")
+    else:
+        click.echo(json.dumps(found.as_json(), indent=2) if as_json else found.text())
+
+
+def world_of(manifest: Path | None, no_dbt: bool, cloud_identity: bool) -> "World":
+    """The world of the files of the project, with the views of dbt."""
+    from dataclasses import replace
+
+    from iam.engine import from_files
+    from iam.files import load
+    from scripts.cli.acl.lint import relations
+
+    project = Project.find()
+    files = load(project)
+    world = from_files(files, None if no_dbt else relations(project, manifest))
+    if cloud_identity:
+        from iam.cloud_identity import with_members
+
+        world = replace(world, groups=with_members(files.groups, project.state / "cache"))
+    return world
+
+
+def _who(world: "World", asked: str, as_json: bool) -> None:
+    from iam.engine.other_ways import other_ways
+    from iam.explain import who
+
+    table, column = _table(world, asked)
+    readers, others = who(world, table, column), [str(way) for way in other_ways(world)]
+    if as_json:
+        answer = {"readers": [reader.as_json() for reader in readers], "other_ways": others, "not_known": NOT_KNOWN}
+        click.echo(json.dumps(answer, indent=2))
+        return
+    if not readers:
+        click.echo(f"Nobody can query {asked}.")
+    for reader in readers:
+        click.echo("\n".join(reader.lines()))
+    _others(others)
+    click.echo(_certainty(world))
+
+
+def _what(world: "World", member: str, as_json: bool) -> None:
+    from iam.explain import what
+
+    seen = what(world, member)
+    if as_json:
+        click.echo(json.dumps([one.as_json() for one in seen], indent=2))
+        return
+    if not seen:
+        click.echo(f"{member} sees nothing.")
+    for one in seen:
+        rights = ", ".join(right.lower() for right in one.rights) or "through views alone"
+        click.echo(f"{one.dataset}: {rights}" + (f": {', '.join(one.objects)}" if one.objects else ""))
+    click.echo(_certainty(world))
+
+
+def _why(world: "World", member: str, asked: str, as_json: bool) -> None:
+    from iam.explain import why
+    from iam.explain.questions import decision_lines
+
+    table, column = _table(world, asked)
+    answer = why(world, member, table, column)
+    if as_json:
+        click.echo(json.dumps(answer.as_json(), indent=2))
+        return
+    click.echo(f"{member} {'can' if answer.decision.allowed else 'cannot'} query {asked}.")
+    click.echo("\n".join(decision_lines(answer.decision)))
+    for line in (answer.decision.denial, answer.ask):
+        if line:
+            click.echo(f"  {line}")
+    _others(list(answer.others))
+    click.echo(f"{answer.decision.certainty.value.capitalize()}.")
+
+
+def _others(others: list[str]) -> None:
+    if others:
+        click.echo("Other ways to raw data:")
+        for line in others:
+            click.echo(f"  {line}")
+    click.echo(NOT_KNOWN)
+
+
+def _certainty(world: "World") -> str:
+    from iam.engine import Certainty
+
+    known = {dataset.project for dataset in world.datasets} <= world.imported
+    return f"{(Certainty.PROVED if known else Certainty.AS_FAR_AS_IAM_TELLS).value.capitalize()}."
+
+
+def _table(world: "World", asked: str) -> "tuple[TableName, str | None]":
+    """`dataset.table` or `dataset.table.column`. Raises NorenError for a dataset that no file describes."""
+    import difflib
+
+    from iam.engine import DatasetName, TableName
+
+    parts = asked.replace("`", "").split(".")
+    if parts[:1] == [world.project]:
+        parts = parts[1:]
+    if not 2 <= len(parts) <= 3 or not all(parts):
+        raise NorenError(f"{asked} is no table: write dataset.table or dataset.table.column.")
+    if DatasetName(world.project, parts[0]) not in world.datasets:
+        close = difflib.get_close_matches(parts[0], [dataset.dataset for dataset in world.datasets], 1)
+        hint = f"did you mean {close[0]}?" if close else "iam/datasets/ has a file for each."
+        raise NorenError(f"there is no dataset {parts[0]}: {hint}")
+    return TableName(world.project, parts[0], parts[1]), parts[2] if len(parts) == 3 else None
+
+
+def _known_member(world: "World", member: str) -> str:
+    """An address in lower case. One that nobody names is answered too: a stranger sees what everybody sees."""
+    if "@" not in member:
+        raise NorenError(f"{member} is no e-mail address.")
+    from iam.explain import members
+
+    if member.lower() not in members(world) and member.lower() not in world.groups:
+        click.echo(f"{member.lower()} is in no group and no grant.", err=True)
+    return member.lower()
