@@ -93,7 +93,7 @@ class Holders:
             if not grant.role or not self.is_caller(who, grant, dataset):
                 continue
             if grant.role not in RIGHTS and not grant.role.startswith(WITHOUT_DATA):
-                trail.doubts.add(f"What the role {grant.role} allows is not known here ({grant.place}).")
+                trail.doubts.add(f"What the role {grant.role} allows is not known here{_at(grant)}.")
             if self.in_force(grant, resource, kind, trail):
                 yield grant
 
@@ -126,9 +126,7 @@ class Holders:
         try:
             return holds(expression, Request(self.at, resource, f"bigquery.googleapis.com/{kind}"))
         except UnknownConditionError as error:
-            trail.doubts.add(
-                f"A condition cannot be judged here, and its grant gives nothing: {error} ({entry.place})."
-            )
+            trail.doubts.add(f"A condition cannot be judged here, and its grant gives nothing: {error}{_at(entry)}.")
             return False
 
     def grantee(self, who: Caller, policy: RowPolicy) -> bool:
@@ -163,3 +161,7 @@ class Holders:
         if held is not None and held.place is not None and group in held.parents:
             return held.place / "parents"
         return None
+
+
+def _at(entry: Entry) -> str:
+    return f" ({entry.place})" if entry.place else ""

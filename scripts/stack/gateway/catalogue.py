@@ -88,7 +88,7 @@ class LiveCatalogue:
             return Table(name, Kind.VIEW, unreadable="A table of this type is not served by the local gateway.")
         definition = resource.get("view") or resource.get("materializedView")
         if kind is Kind.TABLE:
-            return Table(name, kind, tags=_tags(resource), row_policies=self._policies(name))
+            return Table(name, kind, tags=tags(resource), row_policies=self._policies(name))
         if definition is None:
             return Table(name, kind, unreadable="A view whose definition is not known cannot be read.")
         sql = MACRO.sub("", str(definition.get("query", "")))
@@ -96,9 +96,9 @@ class LiveCatalogue:
             reads = view_sources(sql, name.project)
         except UnreadableSQLError as error:
             return Table(name, kind, unreadable=str(error))
-        tagged = any(_tags(self.table(source) or {}) for source in reads)
+        tagged = any(tags(self.table(source) or {}) for source in reads)
         touches = touched(sql, name.project, None, self.columns) if tagged else {}
-        return Table(name, kind, reads, tags=_tags(resource), touches=touches)
+        return Table(name, kind, reads, tags=tags(resource), touches=touches)
 
     def table(self, table: TableName) -> dict[str, Any] | None:
         """The table resource, or None."""
@@ -155,7 +155,7 @@ class LiveCatalogue:
         return resource
 
 
-def _tags(resource: dict[str, Any]) -> dict[str, str]:
+def tags(resource: Mapping[str, Any]) -> dict[str, str]:
     """column -> policy tag; of a nested field, under the name of the column that it is in."""
 
     def within(field: dict[str, Any]) -> Iterator[str]:

@@ -89,6 +89,13 @@ class Guard:
             read |= decision.read
         return frozenset(read)
 
+    def need_unprotected(self, tables: Iterable[TableName]) -> None:
+        """The emulator loses policy tags and row access policies when a table or column gets another name."""
+        for table in sorted(tables):
+            facts = self.catalogue.facts(table)
+            if facts is not None and (facts.tags or facts.row_policies):
+                raise errors.not_served("ALTER of a table with policy tags or row access policies")
+
     def _need_filtered(self, decision: Decision, shadows: frozenset[str]) -> None:
         """The emulator filters neither what it materialized earlier nor a name that a CTE of the statement has too."""
         for table in decision.read:

@@ -80,8 +80,10 @@ class Queries:
             return touched(str(query["query"]), self.project, default, self.guard.catalogue.columns)
 
         read = self.guard.need_read(self.caller, wanted.reads, shadows=wanted.ctes, touched=mentioned)
+        self.guard.need_read(self.caller, wanted.copies, Action.COPY)
         for table in sorted(wanted.reads & wanted.writes):
             self.guard.need_table(self.caller, Action.CHANGE_ROWS, table)
+        self.guard.need_unprotected(wanted.alters)
         self.default(default)
         if wanted.scripted or wanted.statements > 1 or not (wanted.creates or wanted.drops):
             self.second_opinion(query, read | wanted.writes)

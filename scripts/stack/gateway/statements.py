@@ -31,7 +31,7 @@ class Demands:
     writes: tables and views that are created, changed or dropped.
     drops, creates: datasets.
     statements: how many; select: whether the script is one SELECT; scripted: whether it has variables.
-    ctes: names of CTEs, in lower case.
+    ctes: names of CTEs, in lower case. copies: tables that are cloned or copied. alters: those that ALTER changes.
     """
 
     reads: set[TableName] = field(default_factory=set)
@@ -42,6 +42,8 @@ class Demands:
     select: bool = False
     scripted: bool = False
     ctes: set[str] = field(default_factory=set)
+    copies: set[TableName] = field(default_factory=set)
+    alters: set[TableName] = field(default_factory=set)
 
     @property
     def changes(self) -> bool:
@@ -128,6 +130,8 @@ def _create(found: Demands, tree: exp.Create, project: str, default: tuple[str, 
         else:
             found.reads.update(tables(part, project, None if is_view else default))
     found.writes.add(resolve(target, project, default))
+    if (clone := tree.args.get("clone")) is not None:
+        found.copies.update(tables(clone, project, default))
 
 
 def _drop(found: Demands, tree: exp.Drop, project: str, default: tuple[str, str] | None) -> None:
@@ -146,6 +150,7 @@ def _alter(found: Demands, tree: exp.Alter, project: str, default: tuple[str, st
         raise UnreadableSQLError("ALTER is understood for tables and views only.")
     target = resolve(_target(tree.this), project, default)
     found.writes.add(target)
+    found.alters.add(target)
     for action in tree.args.get("actions") or ():
         if isinstance(action, exp.AlterRename):
             renamed = resolve(_target(action.this), target.project, (target.project, target.dataset))

@@ -8,6 +8,7 @@ from iam.engine import Action, TableName
 from iam.engine.denials import no_table
 from iam.references import UnreadableSQLError, parse, tables, view_sources
 from scripts.stack.gateway import errors, resources
+from scripts.stack.gateway.catalogue import tags
 from scripts.stack.gateway.core import Call, Core, dataset_path, mapping, table_path
 from scripts.stack.gateway.resources import RESULTS, Json
 
@@ -105,6 +106,9 @@ def _need(core: Core, call: Call, action: Action) -> None:
 def _change(core: Core, call: Call, method: str) -> httpx.Response:
     core.guard.need_table(call.caller, Action.WRITE, call.table)
     body = resources.table_resource(call.body, call.table)
+    if "schema" in body and tags(body) != tags(core.guard.catalogue.table(call.table) or {}):
+        # bigquery.tables.setCategory is an owner's: https://cloud.google.com/bigquery/docs/column-level-security
+        core.guard.need_dataset(call.caller, Action.OWN, call.dataset)
     for key in ("view", "materializedView"):
         if key in body:
             body[key] = _unchanged(core, call.table, key, body[key])

@@ -1,6 +1,7 @@
 """A gateway over the access files of a test, before a real emulator; and worlds made on that emulator."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from dataflow.clients import STACK_HEADER
 from dataflow.project import Project
 from scripts.stack import services
+from scripts.stack.gateway.catalogue import SECONDS
 from scripts.stack.supervisor import Stack
 from scripts.stack.tokens import Tokens
 from scripts.stack.warehouse.environment import Environment
@@ -23,7 +25,7 @@ class Rehearsal:
     """project: its id. root: of the checkout whose iam/ the gateway reads."""
 
     def __init__(self, project: str, root: Path, gateway: str, warehouse: str, secret: str, tokens: Tokens) -> None:
-        self.project, self.root, self.tokens = project, root, tokens
+        self.project, self.root, self.tokens, self._root = project, root, tokens, gateway
         base = f"/bigquery/v2/projects/{project}"
         self._gateway = httpx.Client(base_url=f"{gateway}{base}", trust_env=False, timeout=60)
         self._warehouse = httpx.Client(
@@ -34,6 +36,12 @@ class Rehearsal:
         """One request to the gateway."""
         headers = {"authorization": f"Bearer {self.tokens.issue(caller)}", **arguments.pop("headers", {})}
         return self._gateway.request(method, where, headers=headers, **arguments)
+
+    def anywhere(self, caller: str, method: str, where: str, **arguments: Any) -> httpx.Response:
+        """One request to any path of the gateway."""
+        headers = {"authorization": f"Bearer {self.tokens.issue(caller)}", **arguments.pop("headers", {})}
+        url = f"{self._root}{where}"
+        return httpx.request(method, url, headers=headers, trust_env=False, timeout=60, **arguments)
 
     def query(self, caller: str, sql: str, **more: Any) -> httpx.Response:
         return self.ask(caller, "POST", "/queries", json={"query": sql, "useLegacySql": False, **more})
@@ -81,6 +89,10 @@ class Rehearsal:
     def reference(self, name: str) -> Json:
         dataset, _, table = name.partition(".")
         return {"projectId": self.project, "datasetId": dataset, "tableId": table}
+
+    def settle(self) -> None:
+        """Wait until the gateway takes no answer from before the changes that were made around it."""
+        time.sleep(SECONDS)
 
     def files(self, content: dict[str, list[Json]]) -> None:
         """What iam/ of the checkout says from now on."""
