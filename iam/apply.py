@@ -20,7 +20,20 @@ from iam.entries import Entry, entries
 from iam.files import AccessFiles
 from iam.live import Live
 from iam.lockout import may_change
-from iam.plan import NOTHING, Change, DatasetPlan, Memory, Settings, creation, new, plan, stated
+from iam.plan import (
+    EVERYTHING,
+    GRANTS_ONLY,
+    NOTHING,
+    Change,
+    DatasetPlan,
+    Memory,
+    Settings,
+    creation,
+    new,
+    plan,
+    stated,
+)
+from iam.rows import apply_rows
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -28,7 +41,6 @@ if TYPE_CHECKING:
 ATTEMPTS = 20
 """Reads and writes of one dataset that lose against other writers before it is given up."""
 PAUSE_SECONDS = 0.1
-GRANTS_ONLY, EVERYTHING = Settings(grants_only=True), Settings()
 
 
 class Record(Protocol):
@@ -39,6 +51,9 @@ class Record(Protocol):
 
     def intended(self, dataset: str, added: Iterable[Entry], removed: Iterable[Entry]) -> int:
         """Write down what is about to be sent; the line's number."""
+
+    def rows(self, change: Change) -> None:
+        """Write down a change of a row access policy that is about to be made."""
 
     def lost(self, line: int) -> None:
         """What was intended was not done: another writer was first."""
@@ -55,6 +70,9 @@ class Nowhere:
 
     def intended(self, dataset: str, added: Iterable[Entry], removed: Iterable[Entry]) -> int:  # noqa: ARG002
         return 0
+
+    def rows(self, change: Change) -> None:
+        pass
 
     def lost(self, line: int) -> None:
         pass
@@ -98,6 +116,9 @@ def apply(
         for change in changes:
             say(change)
         done.extend(changes)
+    for change in apply_rows(run.live, files, settings, dry_run=dry_run, intended=record.rows):
+        say(change)
+        done.append(change)
     return done
 
 

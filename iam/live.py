@@ -127,6 +127,37 @@ class Live:
         found = self._list((self.project, dataset))
         return None if found is None else sorted(found)
 
+    def row_policies(self, dataset: str, table: str) -> dict[str, tuple[str, frozenset[str]]]:
+        """policy -> (predicate, grantees), comparable. BigQuery lists policies without their grantees: these are asked
+        for one by one, as the members of the policy's IAM policy."""
+        from iam.rows import said
+
+        found: dict[str, tuple[str, frozenset[str]]] = {}
+        where, token = f"/{dataset}/tables/{table}/rowAccessPolicies", None
+        while True:
+            page = self._call("GET", where, query_params={"pageToken": token} if token else {})
+            for policy in page.get("rowAccessPolicies", []):
+                name = policy["rowAccessPolicyReference"]["policyId"]
+                grantees = policy.get("grantees")
+                if grantees is None:
+                    iam = self._call("POST", f"{where}/{name}:getIamPolicy", data={})
+                    grantees = [member for binding in iam.get("bindings", ()) for member in binding["members"]]
+                found[name] = said(policy.get("filterPredicate", ""), grantees)
+            if not (token := page.get("nextPageToken")):
+                return found
+
+    def make_row_policy(self, dataset: str, table: str, policy: Json, replace: str | None = None) -> None:
+        """Make a row access policy, or write the one of the name `replace` anew."""
+        where = f"/{dataset}/tables/{table}/rowAccessPolicies"
+        if replace is None:
+            self._call("POST", where, data=policy)
+        else:
+            self._call("PUT", f"{where}/{replace}", data=policy)
+
+    def drop_row_policy(self, dataset: str, table: str, policy: str) -> None:
+        """Take a row access policy away, the last one too."""
+        self._call("DELETE", f"/{dataset}/tables/{table}/rowAccessPolicies/{policy}", query_params={"force": True})
+
     def _list(self, place: tuple[str, str]) -> dict[str, str] | None:
         """table or view -> when it was made; None when there is no such dataset."""
         from google.api_core.exceptions import NotFound

@@ -72,6 +72,9 @@ class Settings:
     withheld: frozenset[tuple[str, str]] = frozenset()
 
 
+GRANTS_ONLY, EVERYTHING = Settings(grants_only=True), Settings()
+
+
 @dataclass(frozen=True)
 class DatasetPlan:
     """changes: for people. added, removed, renewed: entries; a renewed one is removed and then added again."""

@@ -12,7 +12,7 @@ from dataflow.ledger import Ledger, user
 from dataflow.objects import LocalObjects
 from dataflow.project import Project
 from iam.entries import Entry
-from iam.plan import Memory
+from iam.plan import Change, Memory
 
 LEDGER = "access"
 
@@ -50,6 +50,9 @@ class LedgerRecord:
             "revision": self._revision,
         }
         return self._ledger.append("access.intended", self._who, details).number
+
+    def rows(self, change: Change) -> None:
+        self._ledger.append("access.rows", self._who, {**change.as_json(), "revision": self._revision})
 
     def lost(self, line: int) -> None:
         self._ledger.append("access.lost", self._who, {"line": line})

@@ -58,6 +58,23 @@ def anonymizer(
     sys.stdout.flush()
 
 
+@bench.command(epilog="Example: noren bench access --json")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def access(as_json: bool) -> None:
+    """Seconds that lint and plan take on 200 datasets, 2,000 views and 500 groups."""
+    from dataclasses import asdict
+
+    from scripts.bench.access import measure
+
+    figures = measure()
+    if as_json:
+        click.echo(json.dumps([asdict(figure) for figure in figures], indent=2))
+        return
+    for figure in figures:
+        fastest, slowest = figure.seconds
+        click.echo(f"{figure.name:<26} {fastest:.2f} to {slowest:.2f} s, {figure.found:,} found")
+
+
 def write_rows(lines: list[bytes], output: Path) -> None:
     """The declared pass's anonymized rows, flat, as Parquet."""
     import polars as pl

@@ -57,6 +57,8 @@ def application(core: Core, tokens: Tokens) -> Starlette:
         ("POST", TABLE + "/insertAll", tables.insert_rows),
         ("GET", TABLE + "/rowAccessPolicies", tables.policies),
         ("POST", TABLE + "/rowAccessPolicies", tables.insert_policy),
+        ("PUT", TABLE + "/rowAccessPolicies/{policy}", tables.update_policy),
+        ("DELETE", TABLE + "/rowAccessPolicies/{policy}", tables.delete_policy),
         ("GET", PROJECT + "/jobs", jobs.listing),
         ("POST", PROJECT + "/jobs", jobs.insert),
         ("GET", PROJECT + "/jobs/{job}", jobs.get),

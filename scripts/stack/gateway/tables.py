@@ -11,6 +11,7 @@ from scripts.stack.gateway import errors, resources
 from scripts.stack.gateway.catalogue import tags
 from scripts.stack.gateway.core import Call, Core, dataset_path, mapping, table_path
 from scripts.stack.gateway.resources import RESULTS, Json
+from scripts.stack.gateway.upstream import path
 
 PAGE = ("maxResults", "pageToken")
 
@@ -79,6 +80,27 @@ def policies(core: Core, call: Call) -> httpx.Response:
 
 
 def insert_policy(core: Core, call: Call) -> httpx.Response:
+    body = _policy(core, call)
+    where = f"{table_path(call.table)}/rowAccessPolicies"
+    return core.changed(core.upstream.send("POST", where, call.caller, body=body))
+
+
+def update_policy(core: Core, call: Call) -> httpx.Response:
+    body = _policy(core, call)
+    return core.changed(core.upstream.send("PUT", _policy_path(call), call.caller, body=body))
+
+
+def delete_policy(core: Core, call: Call) -> httpx.Response:
+    core.guard.need_table(call.caller, Action.OWN, call.table)
+    return core.changed(core.upstream.send("DELETE", _policy_path(call), call.caller))
+
+
+def _policy_path(call: Call) -> str:
+    return f"{table_path(call.table)}{path('rowAccessPolicies', call.names['policy'])}"
+
+
+def _policy(core: Core, call: Call) -> dict[str, Any]:
+    """The row access policy that a request brings. Raises RefusedError for a filter that reads something else."""
     core.guard.need_table(call.caller, Action.OWN, call.table)
     known = ("rowAccessPolicyReference", "filterPredicate", "grantees")
     body = resources.only(call.body, known, "A row access policy")
@@ -91,8 +113,7 @@ def insert_policy(core: Core, call: Call) -> httpx.Response:
             raise errors.not_served("A filter with a subquery")
     except (UnreadableSQLError, ValueError):
         raise errors.denied("The filter of the row access policy is not understood here.") from None
-    where = f"{table_path(call.table)}/rowAccessPolicies"
-    return core.changed(core.upstream.send("POST", where, call.caller, body=body))
+    return body
 
 
 def _need(core: Core, call: Call, action: Action) -> None:
