@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -26,6 +27,7 @@ from dataflow.operators.state import LocalState
 from dataflow.pull.driver import Progress
 from scripts.cli.run import Reporter, line, run
 from scripts.main_job.pipeline import PipelineProcess
+from scripts.stack.pubsub import statistics
 from tests.conftest import Stream, made_stream
 from tests.dataflow.cases import ACCEPTED, CASES, DEAD, DUPLICATES, VALUES, encoded, payloads
 
@@ -140,6 +142,16 @@ def test_ctrl_c_ends_it_with_exit_code_0(ran: Ran) -> None:
     _, _, pipeline = ran
     pipeline.stop()
     assert pipeline._process.returncode == 0
+
+
+def test_when_it_has_ended_the_archive_has_every_anonymized_row_once(ran: Ran) -> None:
+    stream, _, pipeline = ran
+    pipeline.stop()
+    files = (stream.servers.home.root / "archive" / stream.name).glob("date=*/hour=*/*.parquet")
+    archived = sorted(token for file in files for token in pl.read_parquet(file)["event_token"])
+    assert archived == sorted(row["event_token"] for row in stream.rows("anonymized", "event_token"))
+    topic = f"projects/{stream.servers.project_id}/topics/{names.anonymized_topic(stream.name)}"
+    assert statistics(stream.servers.pubsub)["topics"][topic]["published"] == len(archived) == len(ACCEPTED)
 
 
 def numbered(count: int) -> list[bytes]:
