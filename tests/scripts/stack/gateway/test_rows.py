@@ -46,13 +46,13 @@ def test_policies_are_made_changed_and_dropped_as_the_files_say(as_, admin, writ
     def seen() -> list[str]:
         return [row[0] for row in as_(ANA).query_and_wait(f"SELECT user_token FROM {TABLE} ORDER BY 1")]
 
-    analysts, everybody = f"user:{ANA}", policy("all", "TRUE", "group:data-admins@example.com")
+    analysts, everybody = "group:analysts@example.com", policy("all", "TRUE", "group:data-admins@example.com")
     one = policy("one", "user_token = 't1'", analysts)
     try:
         files = write(one, everybody)
         planned = apply(as_(APPLIER), files, dry_run=True)
         assert [str(change) for change in planned] == [
-            "anonymized__app: + row access policy one on app_event: user_token = 't1' for user:ana@example.com",
+            "anonymized__app: + row access policy one on app_event: user_token = 't1' for group:analysts@example.com",
             "anonymized__app: + row access policy all on app_event: TRUE for group:data-admins@example.com",
         ]
         assert seen() == ["t1", "t2"]
