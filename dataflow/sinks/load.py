@@ -11,14 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 import polars as pl
-import pyarrow.parquet as pq
 from google.api_core import exceptions as api
 from google.cloud import bigquery
 
 from dataflow.errors import NorenError
 from dataflow.schemas import Table
 from dataflow.sinks import ensure
-from dataflow.sinks.arrow import to_arrow
+from dataflow.sinks.parquet import to_parquet
 from dataflow.sinks.patience import NotYet, Passing, Patience, described, passing_reason
 from dataflow.sinks.question import written
 
@@ -101,8 +100,7 @@ class LoadSink:
 
     def _load(self, table: Table, rows: pl.DataFrame, batch_id: str, start: int, end: int) -> None:
         """Write rows `start` to `end` of a group, once."""
-        buffer = io.BytesIO()
-        pq.write_table(to_arrow(table, rows[start:end], batch_id), buffer, compression="snappy")
+        buffer = to_parquet(table, rows[start:end], batch_id)
         attempts = itertools.count()
         failed = 0
 

@@ -75,6 +75,33 @@ def access(as_json: bool) -> None:
         click.echo(f"{figure.name:<26} {fastest:.2f} to {slowest:.2f} s, {figure.found:,} found")
 
 
+@bench.command(epilog="Example: noren bench sinks --events 100000 --json sinks.json")
+@click.option(
+    "--events", type=click.IntRange(min=100), default=100_000, show_default=True, help="Events a commit group."
+)
+@click.option("--groups", type=click.IntRange(min=1), default=10, show_default=True, help="Groups by load jobs.")
+@click.option("--sink", type=click.Choice(["load", "storage-write"]), help="Only this one.")
+@click.option("--json", "report", type=click.Path(path_type=Path), help="Write the figures to this file.")
+def sinks(events: int, groups: int, sink: str | None, report: Path | None) -> None:
+    """Events a second into both tables of a stream, by each sink, on a warehouse of its own that is removed.
+
+    An event is one raw and one anonymized row of the benchmark's events. The Storage Write API gets a tenth of the
+    groups: the local warehouse inserts its rows one by one.
+    """
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # as the pipeline runs
+    from scripts.bench.sinks import SINKS, measure
+
+    names = tuple(name for name in SINKS if sink in (None, name))
+    figures = measure(events, groups, names, lambda sentence: click.echo(f"{sentence} ...", err=True))
+    if report is not None:
+        report.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+    for name, found in figures.items():
+        click.echo(
+            f"{name}: {found['events_per_second']:,} events/s ({found['group_ms']:,} ms a group of {events:,}; "
+            f"CPU us an event: {found['own_us']} here, {found['emulator_us']} in the warehouse)"
+        )
+
+
 def write_rows(lines: list[bytes], output: Path) -> None:
     """The declared pass's anonymized rows, flat, as Parquet."""
     import polars as pl
