@@ -18,7 +18,7 @@ def plain(address: str, options: Sequence[tuple[str, Any]] = ()) -> Any:
     import grpc
 
     require_loopback(address)
-    return grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0), *options])
+    return grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0), *options])  # noqa: TID251  (here)
 
 
 def require_loopback(address: str) -> None:

@@ -40,8 +40,8 @@ class BatchSiv:
     def __init__(self, key: bytes, prefix: bytes = b"") -> None:
         if len(key) != KEY_BYTES:
             raise ValueError("an AES-256-SIV key is 64 bytes")
-        self.__mac = Cipher(AES(key[: KEY_BYTES // 2]), ECB())  # noqa: S305  (ECB as the block function of CMAC and CTR)
-        self.__ctr = Cipher(AES(key[KEY_BYTES // 2 :]), ECB())  # noqa: S305
+        self.__mac = Cipher(AES(key[: KEY_BYTES // 2]), ECB())  # noqa: S305  (CMAC's block function)  # nosec B305
+        self.__ctr = Cipher(AES(key[KEY_BYTES // 2 :]), ECB())  # noqa: S305  (CTR's)  # nosec B305
         self.__prefix = prefix
         self.__folded = _folded(self.__mac)
 

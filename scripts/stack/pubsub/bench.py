@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
-import grpc
 from google.protobuf import empty_pb2
 from google.pubsub_v1 import types
+
+from dataflow.channels import plain
 
 BATCH = 1000
 OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -41,7 +42,7 @@ class Client:
     """Raw stubs over one channel, and a fresh topic with a subscription."""
 
     def __init__(self, endpoint: str) -> None:
-        self.channel = grpc.insecure_channel(endpoint, options=OPTIONS)
+        self.channel = plain(endpoint, OPTIONS)
         name = uuid.uuid4().hex[:8]
         self.topic = f"projects/noren-bench/topics/topic-{name}"
         self.subscription = f"projects/noren-bench/subscriptions/subscription-{name}"
