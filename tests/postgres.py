@@ -53,6 +53,7 @@ def running() -> Iterator[Postgres]:
     as_user: dict[str, Any] = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     password = directory / "password"
     password.write_text(PASSWORD + "\n")
+    password.chmod(0o600)
     if user is not None:  # PostgreSQL refuses to run as root
         for path in (directory, password):
             os.chown(path, user.pw_uid, user.pw_gid)

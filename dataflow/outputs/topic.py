@@ -13,6 +13,7 @@ import grpc
 from google.pubsub_v1 import types
 from tenacity import before_sleep_log, retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from dataflow.channels import UNLIMITED, plain
 from dataflow.errors import NorenError
 from dataflow.outputs.base import Run
 from dataflow.outputs.json_rows import json_lines
@@ -38,8 +39,6 @@ PASSING = (
 
 PATIENCE_SECONDS = 300
 
-_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-
 
 def _passes(error: BaseException) -> bool:
     return isinstance(error, grpc.RpcError) and error.code() in PASSING
@@ -58,7 +57,7 @@ class AnonymizedTopic:
 
     def __init__(self, topic: str, endpoint: str | None = None) -> None:
         self.topic = topic
-        self._channel = grpc.insecure_channel(endpoint, options=_UNLIMITED) if endpoint else _cloud_channel()
+        self._channel = plain(endpoint, UNLIMITED) if endpoint else _cloud_channel()
         self._publish = self._channel.unary_unary(
             "/google.pubsub.v1.Publisher/Publish",
             types.PublishRequest.pb().SerializeToString,

@@ -105,7 +105,7 @@ def _config(file: str, document: dict[str, Any]) -> Config:
         database=database["name"],
         user=database["user"],
         tls=database.get("tls", "prefer" if near else "verify-full"),
-        password=read_secret(database["password"]) if "password" in database else None,
+        password=_password(file, database["password"]) if "password" in database else None,
         cursor=document.get("cursor"),
         overlap=document.get("overlap", OVERLAP_SECONDS),
         zone=zone,
@@ -128,3 +128,10 @@ def _validate(file: str, document: Any) -> None:
     secret = "password" in error.json_path
     said = "must be a secret reference" if secret else error.message.splitlines()[0][:300]
     raise NorenError(f"{file}: {error.json_path}: {said}.")
+
+
+def _password(file: Path, reference: str) -> Secret:
+    try:
+        return read_secret(reference)
+    except NorenError as error:
+        raise NorenError(f"{file}: database.password: {error}") from None
