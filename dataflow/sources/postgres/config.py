@@ -130,7 +130,7 @@ def _validate(file: str, document: Any) -> None:
     raise NorenError(f"{file}: {error.json_path}: {said}.")
 
 
-def _password(file: Path, reference: str) -> Secret:
+def _password(file: str, reference: str) -> Secret:
     try:
         return read_secret(reference)
     except NorenError as error:
