@@ -92,7 +92,7 @@ def sql(reads: list[str]) -> str:
     return f"SELECT s0.a FROM {sources}"
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(graph=graphs())
 def test_engine_and_gateway_are_equal_on_random_graphs(stage: Rehearsal, graph: Json):
     groups = [Group(n, "x", "", "", frozenset(p), frozenset(m)) for n, (m, p) in graph["groups"].items()]

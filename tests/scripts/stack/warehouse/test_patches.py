@@ -26,6 +26,7 @@ from google.cloud.bigquery_storage_v1 import types
 from dataflow.errors import NorenError
 from dataflow.sinks.write_service import Piece, WriteService
 from scripts.stack.endpoints import Endpoints
+from scripts.stack.gateway.upstream import identity
 from scripts.stack.warehouse.measure import measure
 
 PATCHES = (
@@ -44,6 +45,8 @@ PATCHES = (
     "column_names",
     "nested_columns",
     "one_offset",
+    "row_groups",
+    "script_dry_run",
 )
 ENDLESS = (
     "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 1000000)) a, UNNEST(GENERATE_ARRAY(1, 1000000)) b WHERE a*b = 7"
@@ -486,3 +489,39 @@ def test_one_offset(patched: Emulator) -> None:
 
 def test_one_offset_without(bare: Emulator) -> None:
     assert rows_of_one_offset(bare, 30) - {300}
+
+
+def rows_of_a_member(emulator: Emulator, table: str) -> int:
+    """Rows that a member of a group sees of a table whose row access policy names the group."""
+    emulator.client.query(f"CREATE TABLE d.{table} AS SELECT 1 AS x").result()
+    grant = f"CREATE ROW ACCESS POLICY p ON d.{table} GRANT TO ('group:g@example.com') FILTER USING (true)"
+    emulator.client.query(grant).result()
+    emulator.client._http.headers["authorization"] = identity("ana@example.com", ["g@example.com"])
+    try:
+        return emulator.client.query(f"SELECT * FROM d.{table}").result().total_rows
+    finally:
+        del emulator.client._http.headers["authorization"]
+        emulator.client.query(f"DROP ALL ROW ACCESS POLICIES ON d.{table}").result()
+
+
+def test_row_groups(patched: Emulator) -> None:
+    assert rows_of_a_member(patched, "for_a_group") == 1
+
+
+def test_row_groups_without(bare: Emulator) -> None:
+    assert rows_of_a_member(bare, "for_a_group") == 0
+
+
+def tables_of_a_script(emulator: Emulator, table: str) -> list[str]:
+    emulator.client.query(f"CREATE TABLE d.{table} (x STRING)").result()
+    script = f"DECLARE v STRING DEFAULT (SELECT max(x) FROM d.{table}); SELECT v"
+    job = emulator.client.query(script, job_config=bigquery.QueryJobConfig(dry_run=True))
+    return [found.table_id for found in job.referenced_tables]
+
+
+def test_script_dry_run(patched: Emulator) -> None:
+    assert tables_of_a_script(patched, "in_a_script") == ["in_a_script"]
+
+
+def test_script_dry_run_without(bare: Emulator) -> None:
+    assert tables_of_a_script(bare, "in_a_script") == []
