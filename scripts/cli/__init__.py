@@ -29,6 +29,7 @@ VERBS = {
     "status": ("scripts.cli.status:status", "Show what of the local stack is running, and where."),
     "token": ("scripts.cli.token:token", "Print a caller token of the local stack."),
     "up": ("scripts.cli.up:up", "Start the local stack."),
+    "verify": ("scripts.cli.verify:verify", "Hold the access engine against a real BigQuery."),
 }
 """verb -> (module:command, one line of help)"""
 

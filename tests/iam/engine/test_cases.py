@@ -3,9 +3,9 @@
 import pytest
 
 from iam.engine import DatasetName, TableName, decide
-from tests.iam.engine.semantics import ACTIONS, PROJECT, Case, cases
+from iam.verify.cases import ACTIONS, PROJECT, Case, Stage
 
-CASES = list(cases())
+CASES = list(Stage().cases())
 
 
 def test_there_are_at_least_sixty_cases_each_with_a_name_of_its_own():

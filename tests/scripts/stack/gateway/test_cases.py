@@ -5,16 +5,16 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.iam.engine.semantics import COLUMNS, PROJECT, Case, cases, files
+from iam.verify.cases import COLUMNS, PROJECT, Case, Stage
 from tests.scripts.stack.gateway.rehearsal import Rehearsal, rehearsal
 
-CASES = list(cases())
+CASES = list(Stage().cases())
 ROWS = [{"a": a, "b": "1", "secret": "s"} for a in ("x", "y")]
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
-    with rehearsal(tmp_path_factory.mktemp("cases"), PROJECT, files()) as running:
+    with rehearsal(tmp_path_factory.mktemp("cases"), PROJECT, Stage().files()) as running:
         yield running
 
 
