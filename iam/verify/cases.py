@@ -65,7 +65,7 @@ class Stage:
 
     @property
     def grants(self) -> tuple[Entry, ...]:
-        """On the project. In a real one people have no domain of theirs: each but eve runs jobs by a grant of its own."""
+        """On the project. Real people have no domain of theirs: each but eve runs jobs by a grant of its own."""
         mapped = [real for email, real in self.people.items() if email != JOBLESS]
         jobs = [{"role": "roles/bigquery.jobUser", "userByEmail": real} for real in mapped]
         return tuple(map(Entry, (*self.cast["project"], *jobs)))
