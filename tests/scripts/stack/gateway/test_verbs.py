@@ -69,10 +69,11 @@ def test_values_without_a_json_type_are_text(run):
     ]
 
 
-def test_a_refusal_is_one_sentence(fail):
+def test_a_refusal_is_bigquerys_sentence_and_whom_to_ask(fail):
     assert fail("query", "--as", "bo@example.com", SQL) == (
         "noren: bo@example.com: Access Denied: Table noren-test:warehouse__app.events: User does not have permission "
         "to query table noren-test:warehouse__app.events, or perhaps it does not exist.\n"
+        "Members of analysts@example.com may: ask ada@example.com.\n"
     )
 
 
@@ -108,8 +109,8 @@ def test_a_token_names_who_it_is_for(run, stack):
     assert Tokens(stack.home.root).verify(token) == "bo@example.com"
 
 
-def test_apply_finds_that_all_is_done(run, files):
-    assert run("acl", "apply").output == f"The access lists of {len(files.datasets)} datasets are what iam/ says.\n"
+def test_apply_finds_that_all_is_done(run):
+    assert run("acl", "apply").output == "Nothing to change: the access lists are what iam/ says.\n"
     assert json.loads(run("acl", "apply", "--json", "--grants-only").output) == []
 
 
@@ -118,8 +119,8 @@ def test_apply_shows_what_it_would_change_and_then_changes_it(run, admin):
     dataset.access_entries = [e for e in dataset.access_entries if e.entity_id != "business@example.com"]
     admin.update_dataset(dataset, ["access_entries"])
     line = "marts__places: + READER group business@example.com\n"
-    assert run("acl", "apply", "--dry-run").output == f"would: {line}"
-    assert run("acl", "apply").output == line
+    assert run("acl", "apply", "--dry-run").output == f"would: {line}1 dataset: 1 added\n"
+    assert run("acl", "apply").output == f"{line}1 dataset: 1 added\n"
     change = {"dataset": "marts__places", "action": "add", "what": "READER group business@example.com"}
     dataset = admin.get_dataset("marts__places")
     dataset.access_entries = [e for e in dataset.access_entries if e.entity_id != "business@example.com"]
