@@ -4,7 +4,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataflow.errors import NorenError
@@ -43,6 +43,7 @@ structs = st.none() | st.fixed_dictionaries(
 arrays = st.lists(st.fixed_dictionaries({"k": st.text(max_size=3)}), max_size=3)
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.fixed_dictionaries({"at": st.just(TIME), "s": structs, "r": arrays}), min_size=1, max_size=9))
 def test_values_come_through_and_required_parts_of_what_is_null_are_no_nulls(rows: list[dict[str, Any]]) -> None:
     arrow = to_arrow(STRICT, frame(STRICT, rows), "b")
