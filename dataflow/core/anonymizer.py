@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from dataflow.contract import Contract
+from dataflow.core.apart import apart
 from dataflow.core.batch import Batch
 from dataflow.core.decode import Decoder
 from dataflow.core.formats import Schemas, Unpacked, Unpacker
@@ -67,6 +68,7 @@ class Anonymizer:
         self._validator = Validator(contract)
         self._paths = [column.path for column in contract.columns()]
         self._raw = self._plan.raw()
+        self._shared = self._plan.shared()
         self._anonymized = self._plan.anonymized()
 
     def unpack(
@@ -122,7 +124,8 @@ class Anonymizer:
         key = self._keys.token_key(purpose, epoch)
         context = Context(key, self._country, partial(self._keys.deterministic_key, purpose, epoch), self._city)
         frame = frame.with_columns(self._plan.token(key))
-        return frame.select(self._raw), frame.select(self._plan.values(context)).select(self._anonymized)
+        values = apart(frame.select(self._plan.values(context)), self._shared)
+        return frame.select(self._raw), values.select(self._anonymized)
 
 
 __all__ = ["TOKEN", "Anonymizer", "Outcome"]

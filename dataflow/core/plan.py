@@ -90,6 +90,14 @@ class Plan:
         fields = [_packed(column, values) for column in table.columns[7:]]
         return [*self._own(pl.col(self.contract.event_time), pl.col(RECEIVED)), *fields]
 
+    def shared(self) -> list[str]:
+        """Which of `values` may share memory with the values that came in."""
+        scalars = [column for column in self.contract.columns() if column.items is None]
+        made = {column.path for column in scalars if self.policy.method(self.contract, column).own_bytes}
+        made |= {derived.name for derived in self.policy.stream(self.contract).derive if derived.method.own_bytes}
+        table = anonymized_table(self.contract, self.policy)
+        return [leaf.path for column in table.columns[7:] for leaf in _whole(column) if leaf.path not in made]
+
     def _subject(self, key: TokenKey) -> pl.Expr | None:
         """The token of the person that an event is about, null where the event does not say."""
         path = self.contract.subject

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 import polars as pl
+import pyarrow as pa
 
 from dataflow.operators.index import Index
 from dataflow.operators.state import Changes, StateByOperator
@@ -45,6 +46,7 @@ class _HeadOnly(msgspec.Struct, array_like=True):
 _WIRE = msgspec.msgpack.Decoder(_Wire)
 _HEAD_ONLY = msgspec.msgpack.Decoder(_HeadOnly)
 _HEAD = msgspec.msgpack.Decoder(Head)
+_LZ4 = pa.ipc.IpcWriteOptions(compression="lz4")
 _ROWS = msgspec.msgpack.Decoder(dict[str, memoryview])
 
 
@@ -84,11 +86,14 @@ def decode_rows(data: bytes) -> dict[str, pl.DataFrame]:
 
 
 def _streams(rows: dict[str, pl.DataFrame]) -> dict[str, memoryview]:
+    """Written by pyarrow, with views of texts as they are: half the time of polars's own writer."""
     streams: dict[str, memoryview] = {}
     for role, frame in rows.items():
-        buffer = io.BytesIO()
-        frame.write_ipc_stream(buffer, compression="lz4")
-        streams[role] = buffer.getbuffer()
+        table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
+        stream = pa.BufferOutputStream()
+        with pa.ipc.new_stream(stream, table.schema, options=_LZ4) as writer:
+            writer.write_table(table)
+        streams[role] = memoryview(stream.getvalue())
     return streams
 
 

@@ -22,6 +22,7 @@ class TruncateIp(Method, frozen=True):
     """
 
     name = "truncate_ip"
+    own_bytes = True
     accepts = TEXT
     leaks = "the network: a small company's /24 is the company"
     scales: ClassVar = {"v4": "more", "v6": "more"}

@@ -47,6 +47,7 @@ class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     output: the type it gives, None for the same as the input; a column type where no field has such a type (BYTES).
     reversible: whether someone with the key gets the value back.
     leaks: what an attacker with the output alone still learns.
+    own_bytes: whether its texts are made anew, so that they share no memory with the values that came in.
     lane: `pseudonymized`, or `anonymous` where the output may also enter the anonymous lane.
     personal: whether it needs to know whose event it is: the contract's `subject`.
     unfit_for: classifications that it may not be chosen for, since a whole value may come through it.
@@ -59,6 +60,7 @@ class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     output: ClassVar[FieldType | ColumnType | None] = None
     reversible: ClassVar[bool] = False
     leaks: ClassVar[str] = ""
+    own_bytes: ClassVar[bool] = False
     lane: ClassVar[str] = "pseudonymized"
     personal: ClassVar[bool] = False
     unfit_for: ClassVar[frozenset[Classification]] = frozenset()

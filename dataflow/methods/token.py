@@ -15,6 +15,7 @@ class Token(Method, frozen=True):
     """
 
     name = "token"
+    own_bytes = True
     accepts = frozenset({FieldType.STRING, FieldType.INTEGER})
     output = FieldType.STRING
     leaks = "which rows share a value within one purpose and key epoch"

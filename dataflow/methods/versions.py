@@ -18,6 +18,7 @@ class ReduceVersion(Method, frozen=True):
     """
 
     name = "reduce_version"
+    own_bytes = True
     accepts = TEXT
     leaks = "the kept numbers: a rare old version narrows a crowd"
     unfit_for = PERSONAL
