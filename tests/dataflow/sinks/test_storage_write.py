@@ -155,6 +155,17 @@ def test_a_stream_that_is_finalized_elsewhere_is_replaced(
     assert list(records.of(table).values()) != [stream]
 
 
+def test_after_a_restart_of_the_warehouse_that_forgot_the_stream_it_goes_on(
+    client: bigquery.Client, streams: StorageWriteSink, records: Records, table: Table, batch: str
+) -> None:
+    streams.write(table, many(table, 3), batch + "a")
+    open_stream = streams._streams[table.id]
+    open_stream.name = open_stream.name[:-4] + "gone"  # to the server a stream that it never made
+    streams.write(table, many(table, 3), batch + "b")
+    assert ids(client, table) == sorted(numbers(3) * 2)
+    assert [name for name in records.of(table).values() if name.endswith("gone")] == []
+
+
 class Died(BaseException):
     """As if the process had been killed."""
 
