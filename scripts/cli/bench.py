@@ -102,6 +102,65 @@ def sinks(events: int, groups: int, sink: str | None, report: Path | None) -> No
         )
 
 
+@bench.command(epilog="Example: noren bench pipeline --quick --json pipeline.json")
+@click.option("--json", "report", type=click.Path(path_type=Path), help="Write the figures to this file.")
+@click.option("--quick", is_flag=True, help="All of it in about a minute: short runs, wide spreads.")
+@click.option(
+    "--minutes", type=click.FloatRange(min=0.05), help="Of the run that memory is measured in [1; 0.1 if quick]."
+)
+@click.option("--only", metavar="A,B", help="Only these parts: arrow, tables, delays, pause, memory.")
+@click.option("--check", is_flag=True, help="End with exit code 1 when a target is missed.")
+def pipeline(report: Path | None, quick: bool, minutes: float | None, only: str | None, check: bool) -> None:
+    """The pipeline from Pub/Sub to Arrow and to both tables: events a second, delays, catching up, memory.
+
+    Starts a stack with a project and data of its own, and removes them. Ends with exit code 1 when events are missing
+    or double.
+    """
+    import dataclasses
+
+    from dataflow.errors import NorenError
+    from dataflow.project import Project
+    from scripts.bench.pipeline.measure import PARTS, QUICK, Plan, measure, problems
+    from scripts.stack.warehouse.environment import Environment
+
+    parts = tuple(name.strip() for name in only.split(",")) if only is not None else PARTS
+    if wrong := [name for name in parts if name not in PARTS]:
+        raise NorenError(f"there is no part {wrong[0]}; there are {', '.join(PARTS)}.")
+    plan = QUICK if quick else Plan()
+    if minutes is not None:
+        plan = dataclasses.replace(plan, memory_seconds=minutes * 60)
+    result = measure(
+        Environment.of(Project.find().state), plan, parts, lambda sentence: click.echo(f"{sentence} ...", err=True)
+    )
+    if report is not None:
+        report.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    show_pipeline(result)
+    if wrong := problems(result):
+        raise NorenError(" ".join(wrong))
+    if check and any(target["held"] is False for target in result["targets"]):
+        sys.exit(1)
+
+
+def show_pipeline(result: dict) -> None:  # type: ignore[type-arg]
+    """The targets as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console() if sys.stdout.isatty() else Console(width=100)
+    table = Table("target", "limit", "figure", "held", box=None, pad_edge=False)
+    for target in result["targets"]:
+        if target["held"] is not None:
+            figure = "-" if target["figure"] is None else f"{target['figure']:,.2f}".rstrip("0").rstrip(".")
+            table.add_row(target["target"], f"{target['limit']:,.0f}", figure, "yes" if target["held"] else "no")
+    console.print(table)
+    for name, part in result.items():
+        if isinstance(part, dict) and "events_per_cpu_second" in part:
+            rates = ", ".join(f"{which} {rate:,}" for which, rate in part["events_per_cpu_second"].items())
+            console.print(f"{name.replace('_', ' ')}: events a CPU second: {rates}", highlight=False)
+    loads = result["machine"]["load_average"]
+    console.print(f"load average {min(loads)} to {max(loads)} on {result['machine']['cores']} cores", highlight=False)
+
+
 def write_rows(lines: list[bytes], output: Path) -> None:
     """The declared pass's anonymized rows, flat, as Parquet."""
     import polars as pl

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,15 @@ STALL_SECONDS = 60
 
 
 class PipelineProcess:
-    """`noren run STREAM --json` on the stack of `home`. options: more of its options."""
+    """`noren run STREAM --json` on the stack of `home`.
 
-    def __init__(self, stream: str, home: Path, cwd: Path, *options: str) -> None:
-        command = [sys.executable, "-m", "scripts.cli", "run", stream, "--home", str(home), "--json", *options]
+    options: more of its options. program: module and arguments of another program that takes and prints the same.
+    """
+
+    def __init__(
+        self, stream: str, home: Path, cwd: Path, *options: str, program: Sequence[str] = ("scripts.cli", "run")
+    ) -> None:
+        command = [sys.executable, "-m", *program, stream, "--home", str(home), "--json", *options]
         self._process = subprocess.Popen(  # noqa: S603
             command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
         )

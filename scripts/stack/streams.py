@@ -48,8 +48,8 @@ class LocalTopics:
             dead_letter_topic = f"projects/{self._project}/topics/{given_up}"
             self._create("Publisher/CreateTopic", types.Topic.pb()(name=dead_letter_topic), types.Topic)
             self._create("Publisher/CreateTopic", types.Topic.pb()(name=topic), types.Topic)
-            self._subscribe(given_up, dead_letter_topic)
-            self._subscribe(
+            self.subscribe(given_up, dead_letter_topic)
+            self.subscribe(
                 names.subscription(contract.stream),
                 topic,
                 dead_letter_policy=types.DeadLetterPolicy.pb()(
@@ -90,7 +90,8 @@ class LocalTopics:
             f"/google.pubsub.v1.{method}", request.pb().SerializeToString, response.pb().FromString
         )
 
-    def _subscribe(self, name: str, topic: str, **settings: Any) -> None:
+    def subscribe(self, name: str, topic: str, **settings: Any) -> None:
+        """Make a subscription where there is none of this name. topic: its full name. settings: of the resource."""
         subscription = types.Subscription.pb()(
             name=f"projects/{self._project}/subscriptions/{name}",
             topic=topic,

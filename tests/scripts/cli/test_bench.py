@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from scripts.bench import anonymizer, methods
+from scripts.bench.pipeline import measure as pipeline
 from scripts.cli.bench import bench
 
 
@@ -50,3 +51,37 @@ def test_the_report_and_the_flat_rows(tmp_path: Path) -> None:
 def test_a_wrong_peer_is_told_before_the_work() -> None:
     done = CliRunner().invoke(bench, ["anonymizer", "--peers", "nobody"])
     assert str(done.exception).startswith("there is no peer nobody; there are chdb, ")
+
+
+MISSED = {"target": "speed", "limit": 100_000, "figure": 90_000.0, "held": False}
+REPORT = {
+    "machine": {"cores": 2, "load_average": [0.5, 2.5]},
+    "arrow": {"events_per_second": 90_000, "events_per_cpu_second": {"pipeline": 70_000, "all": 50_000}},
+    "targets": [MISSED, {"target": "delay", "limit": 80, "figure": None, "held": None}],
+}
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 0), (["--check"], 1)])
+def test_a_missed_target_fails_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: list[str], code: int
+) -> None:
+    monkeypatch.setattr(pipeline, "measure", lambda *_: REPORT)
+    report = tmp_path / "pipeline.json"
+    done = CliRunner().invoke(bench, ["pipeline", "--quick", "--json", str(report), *options])
+    assert done.exit_code == code
+    assert json.loads(report.read_text()) == REPORT
+    assert done.stdout.splitlines()[1].split() == ["speed", "100,000", "90,000", "no"]
+    assert "delay" not in done.stdout
+    assert "arrow: events a CPU second: pipeline 70,000, all 50,000" in done.stdout
+
+
+def test_events_that_are_missing_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "measure", lambda *_: REPORT | {"tables": {"problems": ["one is missing."]}})
+    done = CliRunner().invoke(bench, ["pipeline"])
+    assert done.exit_code == 1
+    assert str(done.exception) == "one is missing."
+
+
+def test_a_wrong_part_is_told_before_the_work() -> None:
+    done = CliRunner().invoke(bench, ["pipeline", "--only", "arrow,speed"])
+    assert str(done.exception) == "there is no part speed; there are arrow, tables, delays, pause, memory."
