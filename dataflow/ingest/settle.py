@@ -21,6 +21,9 @@ from dataflow.schemas import anonymized_table, raw_table
 MOST_KEYS = 10_000
 """Deleted keys of one statement."""
 
+MOST_TOKENS = 50_000
+"""Of one statement: a request has at most 10 MB."""
+
 SEPARATOR = "\x1f"
 
 
@@ -117,11 +120,14 @@ class _State:
             bigquery.ArrayQueryParameter("sequences", "INT64", sequences),
         ]
         tokens = [row[0] for row in self._ask(old, parameters)]
-        if not tokens:
-            return 0
-        chosen = [bigquery.ArrayQueryParameter("tokens", "STRING", tokens)]
-        for table in (self._raw, self._anonymized):
-            self._ask(f"DELETE FROM {table} WHERE event_token IN UNNEST(@tokens)", chosen)  # noqa: S608
+        for start in range(0, len(tokens), MOST_TOKENS):
+            part = ",".join(tokens[start : start + MOST_TOKENS])
+            for table in (self._raw, self._anonymized):
+                self._ask(
+                    f"DELETE FROM {table} WHERE event_token IN "  # noqa: S608
+                    "(SELECT token FROM UNNEST(SPLIT(@tokens)) token)",
+                    [bigquery.ScalarQueryParameter("tokens", "STRING", part)],
+                )
         return len(tokens)
 
     def _joined(self, paths: list[str]) -> str:

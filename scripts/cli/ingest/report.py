@@ -1,6 +1,7 @@
 """How an import says how far it is, and what became of it."""
 
 import json
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -53,9 +54,18 @@ def reporting(*, as_json: bool) -> Iterator[Report]:
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set: the import ends behind the chunk at hand and goes on from there later."""
+    """An event that Ctrl-C and SIGTERM set: the import ends behind the chunk at hand and goes on from there later.
+
+    A second signal ends at once, for a server that is away may be waited for; nothing is lost by that either.
+    """
     stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def handle(number: int, _: object) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
