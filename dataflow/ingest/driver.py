@@ -222,8 +222,8 @@ class Ingest:
             time.sleep(0.002)
 
     def _nothing(self) -> dict[str, pl.DataFrame]:
-        # a frame of its own for each entry: polars holds a frame's lock while it waits for the interpreter's, so a frame
-        # that one thread writes while another asks for its height stops both for ever
+        # a frame of its own for each entry: polars may hold a frame's lock while it waits for the interpreter's, so one
+        # that a thread writes while another asks for its height stops both for ever
         return {"raw": self._no_rows.clone()}
 
     def _put(self, entry: Entry) -> None:

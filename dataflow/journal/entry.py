@@ -1,6 +1,5 @@
 """One entry: what a batch decided (the index), what it puts out (the rows), what it does to operators' state."""
 
-import io
 from dataclasses import dataclass, field
 
 import msgspec
@@ -98,4 +97,11 @@ def _streams(rows: dict[str, pl.DataFrame]) -> dict[str, memoryview]:
 
 
 def _frames(streams: dict[str, memoryview]) -> dict[str, pl.DataFrame]:
-    return {role: pl.read_ipc_stream(io.BytesIO(stream)) for role, stream in streams.items()}
+    """Read by pyarrow too: polars's reader panics at the empty buffer that a column of short texts may have."""
+    frames: dict[str, pl.DataFrame] = {}
+    for role, stream in streams.items():
+        with pa.ipc.open_stream(stream) as reader:
+            frame = pl.from_arrow(reader.read_all())
+        assert isinstance(frame, pl.DataFrame)
+        frames[role] = frame
+    return frames
