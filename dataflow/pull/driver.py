@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from dataflow.bundle.watch import Watcher
-from dataflow.core import Anonymizer, SchemasAwayError
+from dataflow.core import Anonymizer
 from dataflow.dead_letters import PURPOSE as DEAD_LETTER_PURPOSE
 from dataflow.journal import Journal
 from dataflow.journal.lock import ShardLock
@@ -22,27 +22,14 @@ from dataflow.pull.distribute import Distributor
 from dataflow.pull.drain import Drain
 from dataflow.pull.operate import operators
 from dataflow.pull.prefetch import Prefetcher
+from dataflow.pull.prepare import Preparing
 from dataflow.pull.stage import Staged, Stager
-from dataflow.schemas import tables
 from dataflow.sinks.base import Sink
-from dataflow.sources.message import Message
 from dataflow.sources.pubsub import PubSubSubscription
 from dataflow.telemetry import catalogue
 from dataflow.telemetry.pipeline import Telemetry
-from dataflow.telemetry.trace import NO_TRACE, BatchTrace
 
 log = logging.getLogger(__name__)
-
-BATCH_MESSAGES = 8_192
-
-BATCH_BYTES = 16 << 20
-"""Of messages; a batch of large ones is as heavy in memory as one of many. One message may have 10 MB."""
-
-SCHEMAS_AWAY_SECONDS = 2.0
-"""Between two questions to a schema service that is away."""
-
-LINGER_SECONDS = 0.01
-"""A batch waits this long for company: a polars call costs the same for 1 row and for 1,000."""
 
 
 @dataclass
@@ -121,8 +108,9 @@ class PullPipeline:
         self._drain = drain
         self._distributor = Distributor(self._journal, outputs)
         self._prefetcher = Prefetcher(subscription)
+        self._preparing = Preparing(self._prefetcher, self._stager.prepare, self._telemetry)
         self._sink = sink
-        self._tables = tables(anonymizer.contract, anonymizer.policy) | self._stager.operating.tables
+        self._tables = self._stager.tables
         self._committer = Committer(self._journal, sink, self._tables, self._acknowledge, self._telemetry)
 
     def run(self, stop: threading.Event, report: Callable[[Progress], None] | None = None) -> Progress:
@@ -143,6 +131,7 @@ class PullPipeline:
         gc.set_threshold(100_000, 50, 100)
         self._committer.start()
         self._prefetcher.start()
+        self._preparing.start()
         if self._watcher is not None:
             self._watcher.start()
         if self._drain is not None:
@@ -152,13 +141,10 @@ class PullPipeline:
             while not stop.is_set():
                 self._take_bundle()
                 self._take_given_up()
-                messages = self._prefetcher.take(BATCH_MESSAGES, 0.2, LINGER_SECONDS, BATCH_BYTES)
+                prepared = self._preparing.take(0.2)
                 now = time.monotonic()
-                if messages:
-                    waited = time.monotonic() - self._prefetcher.arrived
-                    staged = self._stage(messages, stop, self._telemetry.taken(messages, waited))
-                    if staged is None:
-                        break
+                if prepared is not None:
+                    staged = self._stager.stage_prepared(prepared)
                     if staged.number is not None:
                         self._count(staged.entry.index, staged.entry.rows["dead"], staged.entry.rows["unknown"])
                     self._hand_over(staged)
@@ -166,7 +152,8 @@ class PullPipeline:
                 self._distributor.check()
                 if now - reported > 0.25:
                     reported = now
-                    if not messages and self._prefetcher.answering and (due := self._stager.idle()) is not None:
+                    idle = prepared is None and self._preparing.idle() and self._prefetcher.answering
+                    if idle and (due := self._stager.idle()) is not None:
                         self._hand_over(due)
                     self._tell()
                     self.progress.seconds = now - started
@@ -177,7 +164,7 @@ class PullPipeline:
         finally:
             if self._watcher is not None:
                 self._watcher.stop()
-            self._prefetcher.stop()
+            self._prefetcher.stop(self._preparing.stop())
             if self._drain is not None:
                 self._drain.stop()
         self._committer.finish()
@@ -189,17 +176,6 @@ class PullPipeline:
         if report is not None:
             report(self.progress)
         return self.progress
-
-    def _stage(self, messages: list[Message], stop: threading.Event, trace: BatchTrace = NO_TRACE) -> Staged | None:
-        """Stage one batch; waits while writer schemas cannot be asked for. None when it is to stop before."""
-        while True:
-            try:
-                return self._stager.stage(messages, trace)
-            except SchemasAwayError as error:
-                log.warning("waiting: %s", error)
-                self._committer.check()
-                if stop.wait(SCHEMAS_AWAY_SECONDS):
-                    return None
 
     def close(self) -> None:
         """Give up the lock and the connections."""
@@ -236,7 +212,12 @@ class PullPipeline:
             record(catalogue.STATE_SIZE, state.bytes, operator=name)
         record(catalogue.IN_FLIGHT, self._prefetcher.ahead)
         record(catalogue.UNCOMMITTED, self._committer.waiting)
-        if self._prefetcher.answering and not self._prefetcher.ahead and self._committer.idle():
+        if (
+            self._prefetcher.answering
+            and not self._prefetcher.ahead
+            and self._preparing.idle()
+            and self._committer.idle()
+        ):
             record(catalogue.LAG, 0)
         self._telemetry.versions(
             progress.policy_version, self._contract_version, progress.bundle, progress.refused_bundles
@@ -248,6 +229,8 @@ class PullPipeline:
             return f"committing has failed with {type(self._committer.failure).__name__}"
         if self._distributor.failure is not None:
             return f"an output has failed with {type(self._distributor.failure).__name__}"
+        if self._preparing.failure is not None:
+            return f"preparing has failed with {type(self._preparing.failure).__name__}"
         if self._prefetcher.failure is not None:
             return f"pulling has failed with {type(self._prefetcher.failure).__name__}"
         return None

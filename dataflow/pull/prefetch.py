@@ -82,14 +82,14 @@ class Prefetcher:
             for ack_id in ack_ids:
                 self._leases.pop(ack_id, None)
 
-    def stop(self) -> None:
-        """Stop pulling; what was pulled and not taken goes back at once."""
+    def stop(self, also: Sequence[str] = ()) -> None:
+        """Stop pulling; what was pulled and not taken goes back at once, and so do these ack ids."""
         self._stopped.set()
         with self._changed:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
-        left: list[str] = []
+        left = list(also)
         while not self._ready.empty():
             left += [message.ack_id for message in self._ready.get()[1]]
         self._subscription.extend(left, 0)

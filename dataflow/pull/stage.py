@@ -9,6 +9,7 @@ from dataflow.core import Anonymizer
 from dataflow.dead_letters import GivenUp
 from dataflow.journal import Entry, Journal, Taken
 from dataflow.keys import Sealer
+from dataflow.operators.base import Operator
 from dataflow.operators.deduplicate import Deduplicator
 from dataflow.operators.index import Index
 from dataflow.operators.state import StateByOperator
@@ -43,8 +44,33 @@ class Staged:
         return int(sum(frame.estimated_size() for frame in self.entry.rows.values()))
 
 
+@dataclass(frozen=True, eq=False)
+class Version:
+    """What a batch is anonymized and staged under: from contract and policy.
+
+    tables: by role, those of the operators included.
+    """
+
+    preparer: Preparer
+    operators: Sequence[Operator]
+    tables: dict[str, Table]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A batch that is anonymized; what is new in it is not decided yet."""
+
+    candidates: Candidates
+    messages: Sequence[Message]
+    version: Version
+    trace: BatchTrace = NO_TRACE
+
+
 class Stager:
-    """Turns batches of messages into journal entries, and keeps the deduplication state in step with the journal."""
+    """Turns batches of messages into journal entries, and keeps the deduplication state in step with the journal.
+
+    `prepare` may run in another thread than everything else: it depends on no batch before.
+    """
 
     def __init__(
         self,
@@ -62,16 +88,29 @@ class Stager:
         self._journal = journal
         self._deduplicator = deduplicator
         self.change(anonymizer)
+        self._version = self._next
+        self.operating.change(self._version.operators)
 
     def change(self, anonymizer: Anonymizer) -> None:
-        """Anonymize all batches from now on under another version."""
-        self._preparer = Preparer(anonymizer, self._sealer)
-        self.operating.change(self._operators(anonymizer.contract, anonymizer.policy))
-        self._tables = tables(anonymizer.contract, anonymizer.policy) | self.operating.tables
+        """Prepare all batches from now on under another version."""
+        contract, policy = anonymizer.contract, anonymizer.policy
+        made = self._operators(contract, policy)
+        own = {role: table for operator in made for role, table in operator.tables.items()}
+        self._next = Version(Preparer(anonymizer, self._sealer), made, tables(contract, policy) | own)
+
+    def _enter(self, version: Version) -> None:
+        """Stage under this version."""
+        if version is not self._version:
+            self._version = version
+            self.operating.change(version.operators)
 
     def idle(self) -> Staged | None:
-        """Stage what is due because time went on, where the source has nothing; None when nothing is."""
-        entry = self.operating.idle(self._tables)
+        """Stage what is due because time went on, where the source has nothing; None when nothing is.
+
+        Only while no batch is prepared and not staged.
+        """
+        self._enter(self._next)
+        entry = self.operating.idle(self.tables)
         if entry is None:
             return None
         try:
@@ -80,19 +119,37 @@ class Stager:
             self.learn(taken.entry.index, taken.entry.state)
             return None  # the next call asks again
         self.learn(entry.index, entry.state)
-        return Staged(number, entry, tables=self._tables)
+        return Staged(number, entry, tables=self.tables)
 
     def learn(self, index: Index, state: StateByOperator) -> None:
         """Take over what an entry of the journal did."""
         self._deduplicator.learn(index)
         self.operating.learn(index, state)
 
+    @property
+    def tables(self) -> dict[str, Table]:
+        """By role, of the version that batches are staged under."""
+        return self._version.tables
+
     def stage(self, messages: Sequence[Message], trace: BatchTrace = NO_TRACE) -> Staged:
         """Anonymize and stage one batch, durably."""
+        return self.stage_prepared(self.prepare(messages, trace))
+
+    def prepare(self, messages: Sequence[Message], trace: BatchTrace = NO_TRACE) -> Prepared:
+        """Anonymize one batch, which is not empty; changes nothing.
+
+        Raises SchemasAwayError like `Anonymizer.unpack`.
+        """
+        version = self._next
         with self._telemetry.timed(Stage.ANONYMIZE, trace):
-            candidates = self._preparer.prepare(messages)
+            return Prepared(version.preparer.prepare(messages), messages, version, trace)
+
+    def stage_prepared(self, prepared: Prepared) -> Staged:
+        """Stage one batch, durably, in the order that batches were prepared in."""
+        self._enter(prepared.version)
+        messages, trace = prepared.messages, prepared.trace
         with self._telemetry.timed(Stage.STAGE, trace) as attributes:
-            staged = self._staged(candidates, messages, [message.ack_id for message in messages], trace)
+            staged = self._staged(prepared.candidates, messages, [message.ack_id for message in messages], trace)
             if staged.number is not None:
                 attributes["entry"] = staged.number
         if staged.number is not None:
@@ -101,7 +158,8 @@ class Stager:
 
     def stage_given_up(self, given_up: Sequence[GivenUp]) -> Staged:
         """Stage what the broker gave up, each message as one dead event; its ack ids are of another subscription."""
-        staged = self._staged(self._preparer.given_up(given_up), [item.message for item in given_up], [], NO_TRACE)
+        candidates = self._version.preparer.given_up(given_up)
+        staged = self._staged(candidates, [item.message for item in given_up], [], NO_TRACE)
         if staged.number is not None:
             self._telemetry.staged(staged.entry, [])
         return staged
@@ -111,9 +169,9 @@ class Stager:
     ) -> Staged:
         oldest = min([message.received for message in messages], default=0)
         while True:
-            entry = candidates.decide(self._deduplicator, self._preparer.contract)
+            entry = candidates.decide(self._deduplicator, self._version.preparer.contract)
             if not len(entry.index):
-                return Staged(None, entry, ack_ids, self._tables, oldest, trace)
+                return Staged(None, entry, ack_ids, self.tables, oldest, trace)
             entry = self.operating.step(entry)
             try:
                 number = self._journal.stage(entry)
@@ -121,4 +179,4 @@ class Stager:
                 self.learn(taken.entry.index, taken.entry.state)
                 continue
             self.learn(entry.index, entry.state)
-            return Staged(number, entry, ack_ids, self._tables, oldest, trace)
+            return Staged(number, entry, ack_ids, self.tables, oldest, trace)

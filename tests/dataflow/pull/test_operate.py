@@ -82,9 +82,9 @@ def test_every_event_is_in_the_metrics_once_also_across_crashes(opened: Open, de
     stager, journal = opened()
     for batch in delivery.batches:
         if killed:
-            stager.operating.step(
-                stager._preparer.prepare(batch).decide(stager._deduplicator, stager._preparer.contract)
-            )
+            prepared = stager.prepare(batch)
+            contract = prepared.version.preparer.contract
+            stager.operating.step(prepared.candidates.decide(stager._deduplicator, contract))
             stager, journal = opened()  # it died before it had staged
         stager.stage(batch)
         if killed:
