@@ -11,7 +11,9 @@ from click.testing import CliRunner, Result
 
 from dataflow.errors import NorenError
 from dataflow.project import Project
+from iam.engine import TableName, from_dbt
 from scripts.build.lineage import lineage_of
+from scripts.build.manifest import manifest_of
 from scripts.cli.acl.diff import diff_command
 from scripts.cli.lineage import lineage as command
 
@@ -95,7 +97,7 @@ def test_the_graph_needs_no_network_and_holds_no_sql(here: Project, tmp_path: Pa
 
 
 def test_what_did_not_change_is_not_compiled_again(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scripts.build.compiled._run", None)
+    monkeypatch.setattr("scripts.build.offline._run", None)
     assert lineage_of(here).relations()
     then = lineage_of(here, revision=(here, "HEAD"))
     assert then.relations() == lineage_of(here).relations()
@@ -105,6 +107,28 @@ def test_caches_hold_no_sql(here: Project) -> None:
     files = list((here.state / "cache" / "lineage").iterdir())
     assert len(files) == 3  # flows, models, origins
     assert not [file for file in files if b"= 'page_view'" in file.read_bytes()]  # a literal of top_screens
+
+
+def test_lint_asks_dbt_for_nothing_that_lineage_compiled(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.build.offline._run", None)
+    known = from_dbt(manifest_of(here))
+    assert {f"{name.project}.{name.dataset}.{name.table}" for name in known} >= set(lineage_of(here).relations())
+    assert not [file for file in (here.state / "cache" / "manifest").iterdir() if "page_view" in file.read_text()]
+
+
+def test_lint_of_models_that_changed_leaves_the_work_tree_alone(here: Project) -> None:
+    file = here.dbt / "models" / "marts" / "product" / "more.sql"
+    file.write_text("select user_id from {{ ref('events') }}")
+    (here.dbt / "models" / "staging" / "sources.yml").unlink()
+    said: list[str] = []
+    try:
+        known = from_dbt(manifest_of(here, said.append))
+    finally:
+        file.unlink()
+    assert said == ["dbt parses the models"]
+    more = known[TableName(here.id, "marts__product", "more")]
+    assert [read.table for read in more.reads] == ["events"]
+    assert not (here.dbt / "models" / "staging" / "sources.yml").exists()
 
 
 def test_models_are_not_written_to(here: Project) -> None:

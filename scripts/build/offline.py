@@ -1,7 +1,7 @@
-"""dbt's manifest with compiled SQL, made without a connection: for who only wants to know what the models say.
+"""dbt's manifest, made without a connection: for who only wants to know what the models say.
 
-dbt compiles a copy, so nothing beside the models is written and the sources file is that of the contracts as they are.
-`--no-introspect` refuses what would ask the warehouse.
+dbt works on a copy, so nothing beside the models is written and the sources file is that of the contracts as they are.
+`--no-introspect` refuses what would ask the warehouse. What is parsed once is not parsed again to be compiled.
 """
 
 import json
@@ -27,6 +27,15 @@ PARTIAL = "partial_parse.msgpack"
 """dbt's parse cache, kept from one copy to the next."""
 
 
+def parsed(project: Project, say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+    """The manifest without compiled SQL: the relations, and what refers to what.
+
+    Raises NorenError with dbt's words when the project cannot be parsed.
+    """
+    say("dbt parses the models")
+    return _rendered(project, "parse")
+
+
 def compiled(
     project: Project, say: Callable[[str], None] = lambda _: None
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
@@ -35,11 +44,11 @@ def compiled(
     Raises NorenError with dbt's words when the project cannot be compiled.
     """
     say("dbt compiles the models")
-    first = _compile(project, later=False)
+    first = _rendered(project, "compile")
     if not _asks(first):
         return first, None
     say("dbt compiles the models as they are on a second run")
-    return first, _compile(project, later=True)
+    return first, _rendered(project, "compile", later=True)
 
 
 def _asks(manifest: dict[str, Any]) -> bool:
@@ -50,9 +59,9 @@ def _asks(manifest: dict[str, Any]) -> bool:
     return any("is_incremental" in text for text in texts)
 
 
-def _compile(project: Project, *, later: bool) -> dict[str, Any]:
+def _rendered(project: Project, verb: str, *, later: bool = False) -> dict[str, Any]:
     project.state.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="compile-", dir=project.state) as directory:
+    with tempfile.TemporaryDirectory(prefix="dbt-", dir=project.state) as directory:
         copy, target = Path(directory, "copy"), Path(directory, "target")
         ignored = shutil.ignore_patterns(".noren", "target", "logs")
         shutil.copytree(project.dbt, copy / "dbt", ignore=ignored)
@@ -66,18 +75,18 @@ def _compile(project: Project, *, later: bool) -> dict[str, Any]:
         target.mkdir()
         if kept.is_file():
             shutil.copy(kept, target / PARTIAL)
-        manifest = _run(copy, target, project.id)
+        manifest = _run(verb, copy, target, project.id)
         if (target / PARTIAL).is_file():
             kept.parent.mkdir(parents=True, exist_ok=True)
             (target / PARTIAL).replace(kept)
         return manifest
 
 
-def _run(copy: Path, target: Path, project_id: str) -> dict[str, Any]:
+def _run(verb: str, copy: Path, target: Path, project_id: str) -> dict[str, Any]:
     arguments = [
         *("--quiet", "--no-use-colors", "--no-version-check", "--no-send-anonymous-usage-stats"),
         *("--log-path", str(target / "logs")),
-        *("compile", "--no-introspect", "--no-populate-cache"),
+        *([verb, "--no-introspect", "--no-populate-cache"] if verb == "compile" else [verb]),
         *("--project-dir", str(copy / "dbt"), "--profiles-dir", str(copy / "dbt")),
         *("--target", "local", "--target-path", str(target)),
     ]
@@ -93,6 +102,6 @@ def _run(copy: Path, target: Path, project_id: str) -> dict[str, Any]:
     if result.exit_code or not (target / "manifest.json").is_file():
         failed = next((f"{node.name}: {node.message}" for node in result.nodes if node.failed), "")
         words = " ".join((result.error or failed or "it says nothing").split())
-        raise NorenError(f"dbt cannot compile the models: {words.replace(str(copy), '').lstrip('/')}")
+        raise NorenError(f"dbt cannot {verb} the models: {words.replace(str(copy), '').lstrip('/')}")
     manifest: dict[str, Any] = json.loads((target / "manifest.json").read_text("utf-8"))
     return manifest
