@@ -4,17 +4,23 @@ The same lines tell later runs what this tool itself added (an additive list los
 that was authorized (one that was made again needs it anew).
 """
 
+import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import yaml
+
+from dataflow.errors import NorenError
 from dataflow.ledger import Ledger, user
-from dataflow.objects import LocalObjects
+from dataflow.objects import Objects
 from dataflow.project import Project
 from iam.entries import Entry
 from iam.plan import Change, Memory
 
 LEDGER = "access"
+PLACE = "NOREN_LEDGER"
+"""Variable with the place of the ledgers, before the one in iam/ledger.yaml."""
 
 
 class LedgerRecord:
@@ -25,10 +31,10 @@ class LedgerRecord:
     """
 
     def __init__(self, ledger: Ledger, who: str, revision: str) -> None:
-        self._ledger, self._who, self._revision = ledger, who, revision
+        self.ledger, self._who, self._revision = ledger, who, revision
 
     def memory(self) -> Memory:
-        lines = list(self._ledger.entries())
+        lines = list(self.ledger.entries())
         lost = {line.details["line"] for line in lines if line.kind == "access.lost"}
         ours: dict[str, set[str]] = {}
         views: dict[str, dict[str, str]] = {}
@@ -49,21 +55,47 @@ class LedgerRecord:
             "removed": [entry.canonical for entry in removed],
             "revision": self._revision,
         }
-        return self._ledger.append("access.intended", self._who, details).number
+        return self.ledger.append("access.intended", self._who, details).number
 
     def rows(self, change: Change) -> None:
-        self._ledger.append("access.rows", self._who, {**change.as_json(), "revision": self._revision})
+        self.ledger.append("access.rows", self._who, {**change.as_json(), "revision": self._revision})
 
     def lost(self, line: int) -> None:
-        self._ledger.append("access.lost", self._who, {"line": line})
+        self.ledger.append("access.lost", self._who, {"line": line})
 
     def authorized(self, dataset: str, views: Mapping[str, str]) -> None:
-        self._ledger.append("access.authorized", self._who, {"dataset": dataset, "views": dict(views)})
+        self.ledger.append("access.authorized", self._who, {"dataset": dataset, "views": dict(views)})
 
 
-def record_of(project: Project, directory: Path) -> LedgerRecord:
-    """The record of a project's changes in `directory`, for whoever runs this process."""
-    return LedgerRecord(Ledger(LocalObjects(directory), LEDGER), user(), revision(project.root))
+def record_of(project: Project, ledgers: Objects) -> LedgerRecord:
+    """The record of a project's changes in the store `ledgers`, for whoever runs this process."""
+    return LedgerRecord(Ledger(ledgers, LEDGER), user(), revision(project.root))
+
+
+def place_of_ledgers(project: Project) -> str:
+    """Where the ledgers of a project in the cloud lie, as `open_objects` takes it: `NOREN_LEDGER`, else `place` of
+    iam/ledger.yaml, else a directory below `.noren/`. A directory is of the project's root.
+
+    Raises NorenError when the file is wrong.
+    """
+    if place := os.environ.get(PLACE):
+        return _absolute(project, place)
+    try:
+        content = yaml.safe_load((project.iam / "ledger.yaml").read_text("utf-8"))
+    except FileNotFoundError:
+        content = {"place": ".noren/ledger/${project}"}
+    except (OSError, yaml.YAMLError) as error:
+        raise NorenError("iam/ledger.yaml: cannot be read as YAML.") from error
+    if not isinstance(content, dict) or set(content) != {"place"} or not isinstance(content["place"], str):
+        raise NorenError(
+            "iam/ledger.yaml: must be one line, `place:` with a directory, gs://BUCKET/PREFIX or "
+            "bigquery://PROJECT.DATASET.TABLE."
+        )
+    return _absolute(project, content["place"].replace("${project}", project.id))
+
+
+def _absolute(project: Project, place: str) -> str:
+    return place if "://" in place else str(project.root / place)
 
 
 def revision(root: Path) -> str:

@@ -1,12 +1,11 @@
 """Where bundles are published and found: numbered objects, created once and never changed."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from dataflow.bundle.bundle import Bundle, unseal
 from dataflow.errors import NorenError
 from dataflow.keys.signing import Verifier
-from dataflow.objects import LocalObjects, Objects
+from dataflow.objects import Objects
 
 PREFIX = "bundles"
 
@@ -45,28 +44,3 @@ class BundleStore:
 
 def _name(number: int) -> str:
     return f"{PREFIX}/{number:012d}"
-
-
-def open_objects(place: str) -> Objects:
-    """The object store at `place`: a directory, `gs://BUCKET/PREFIX` or `bigquery://PROJECT.DATASET.TABLE`.
-
-    Raises NorenError when the place is none of these. Google's clients are imported only for their own places.
-    """
-    scheme, found, rest = place.partition("://")
-    if not found:
-        return LocalObjects(Path(place))
-    if scheme == "gs" and rest.partition("/")[0]:
-        from google.cloud.storage import Client
-
-        from dataflow.bundle.gcs import GcsObjects
-
-        bucket, _, prefix = rest.partition("/")
-        return GcsObjects(Client(), bucket, prefix)
-    if scheme == "bigquery" and rest.count(".") == 2:
-        from dataflow.bundle.table import TableObjects
-        from dataflow.clients import bigquery_client
-
-        return TableObjects(bigquery_client(rest.partition(".")[0]), rest)
-    raise NorenError(
-        f"{place}: no place for bundles; give a directory, gs://BUCKET/PREFIX or bigquery://PROJECT.DATASET.TABLE."
-    )

@@ -9,6 +9,7 @@ import datetime
 import re
 import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -19,6 +20,9 @@ from dataflow.ledger.verify import Damage, damages
 from dataflow.objects import Objects
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+READERS = 16
+"""Lines that are read at once: in a bucket each takes tens of milliseconds."""
 
 KIND = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
@@ -34,8 +38,12 @@ class Ledger:
             raise ValueError(f"{name!r} is no name of a ledger: lower case, digits and underscores")
         self.objects = objects
         self.name = name
-        objects.create(f"{name}/identity", uuid.uuid4().hex[:12].encode())
-        self.identity = objects.read(f"{name}/identity").decode()
+        try:  # first, for who may read alone
+            identity = objects.read(f"{name}/identity")
+        except NorenError:
+            objects.create(f"{name}/identity", uuid.uuid4().hex[:12].encode())
+            identity = objects.read(f"{name}/identity")
+        self.identity = identity.decode()
         self._next: int | None = None
 
     def append(self, kind: str, who: str, details: Mapping[str, Any]) -> Line:
@@ -69,10 +77,12 @@ class Ledger:
 
         Raises NorenError at a line that cannot be read; `verify` tells more.
         """
-        for number in self.numbers("lines"):
-            if number >= first:
+        numbers = [number for number in self.numbers("lines") if number >= first]
+        with ThreadPoolExecutor(READERS) as pool:
+            lines = pool.map(self.objects.read, (self.path("lines", number) for number in numbers))
+            for number, data in zip(numbers, lines, strict=True):
                 try:
-                    yield decode(self.objects.read(self.path("lines", number)))
+                    yield decode(data)
                 except ValueError as error:
                     raise NorenError(f"ledger {self.name}: line {number} was altered and cannot be read.") from error
 

@@ -4,22 +4,26 @@ Runs of lines are written like the journal's commit groups: the bounds are recor
 and name it. So any process may mirror at any time, and no line is written twice.
 """
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-import polars as pl
 
+from dataflow import names
 from dataflow.ledger.chain import Line, digest
 from dataflow.ledger.ledger import Ledger
-from dataflow.schemas import Table, ledger_table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from dataflow.schemas import Table
 
 
 class Sink(Protocol):
     """What writes rows to a table once for each batch id: `dataflow.sinks`."""
 
-    def ensure(self, table: Table) -> None: ...
+    def ensure(self, table: "Table") -> None: ...
 
-    def write(self, table: Table, rows: pl.DataFrame, batch_id: str) -> None: ...
+    def write(self, table: "Table", rows: "pl.DataFrame", batch_id: str) -> None: ...
 
 
 def mirror(ledger: Ledger, sink: Sink) -> int:
@@ -27,7 +31,6 @@ def mirror(ledger: Ledger, sink: Sink) -> int:
 
     Raises what the sink raises; the next call goes on where this one stopped.
     """
-    table = ledger_table()
     bounds = {number: _bounds(ledger, number) for number in ledger.numbers("mirrors")}
     done = set(ledger.numbers("mirrored"))
     first = max((end for _, end in bounds.values()), default=0)
@@ -36,12 +39,17 @@ def mirror(ledger: Ledger, sink: Sink) -> int:
         number = max(bounds, default=-1) + 1
         ledger.objects.create(ledger.path("mirrors", number), msgspec.json.encode((first, lines[-1] + 1)))
         bounds[number] = _bounds(ledger, number)  # of two processes the first one's
-    waiting = {number: span for number, span in bounds.items() if number not in done}
-    if not waiting:
+    unwritten = {number: span for number, span in bounds.items() if number not in done}
+    if not unwritten:
         return 0
+    import polars as pl  # half a second of imports: only for who has something to write
+
+    from dataflow.schemas import ledger_table
+
+    table = ledger_table()
     sink.ensure(table)
     written = 0
-    for number, (start, end) in sorted(waiting.items()):
+    for number, (start, end) in sorted(unwritten.items()):
         rows = [
             _row(ledger, line, ledger.objects.read(ledger.path("lines", line.number)))
             for line in ledger.entries(start)
@@ -54,6 +62,14 @@ def mirror(ledger: Ledger, sink: Sink) -> int:
     return written
 
 
+def waiting(ledger: Ledger) -> bool:
+    """Whether the table lacks lines, as far as the store tells."""
+    bounds, lines = ledger.numbers("mirrors"), ledger.numbers("lines")
+    if bounds != ledger.numbers("mirrored"):
+        return True
+    return bool(lines) and lines[-1] >= (_bounds(ledger, bounds[-1])[1] if bounds else 0)
+
+
 def mirrored(ledger: Ledger, client: Any) -> dict[int, str]:
     """Number -> digest of the lines that the table holds: what `Ledger.verify` wants.
 
@@ -62,7 +78,7 @@ def mirrored(ledger: Ledger, client: Any) -> dict[int, str]:
     from google.api_core.exceptions import NotFound
     from google.cloud import bigquery
 
-    query = f"SELECT number, digest FROM `{client.project}.{ledger_table().id}` WHERE ledger = @ledger"  # noqa: S608
+    query = f"SELECT number, digest FROM `{client.project}.{'.'.join(names.LEDGER)}` WHERE ledger = @ledger"  # noqa: S608
     config = bigquery.QueryJobConfig(
         query_parameters=[bigquery.ScalarQueryParameter("ledger", "STRING", _key(ledger))],
     )

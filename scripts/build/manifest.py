@@ -12,7 +12,7 @@ from dataflow.project import Project
 from scripts.build import digest
 
 KEPT = 8
-NODE = (*("resource_type", "database", "schema", "name", "alias", "identifier", "depends_on", "original_file_path"),)
+NODE = ("resource_type", "database", "schema", "name", "alias", "identifier", "depends_on", "original_file_path")
 """What is kept of a node, with how it is materialized and its columns' policy tags: no SQL, whose literals may be
 personal data."""
 

@@ -79,18 +79,21 @@ def build_command(
 def governed_build(run: Callable[[], Result], target: Target, home: Path | None, quiet: bool) -> "Governed":
     """The build between grants and authorizations."""
     from iam.files import load
-    from iam.record import record_of
     from scripts.build.governed import governed, manifest_of_run
     from scripts.cli.acl.target import target as access_of
 
     access = access_of(home, cloud=target == "production")
     manifest = manifest_of_run(access.project.state, target)
-    return governed(
-        load(access.project),
-        access.client,
-        run,
-        manifest,
-        record_of(access.project, access.ledger),
-        access.identity,
-        (lambda _: None) if quiet else (lambda change: click.echo(str(change))),
-    )
+    record = access.record()
+    try:
+        return governed(
+            load(access.project),
+            access.client,
+            run,
+            manifest,
+            record,
+            access.identity,
+            (lambda _: None) if quiet else (lambda change: click.echo(str(change))),
+        )
+    finally:
+        access.copy(record)

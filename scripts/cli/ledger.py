@@ -11,9 +11,14 @@ from dataflow.errors import NorenError
 from dataflow.project import Project
 
 if TYPE_CHECKING:
+    from google.cloud import bigquery
+
     from dataflow.ledger import Ledger
 
 HOME = click.option("--home", type=click.Path(path_type=Path), help="Home of the running stack [.noren/local].")
+CLOUD = click.option("--cloud", is_flag=True, help="The ledgers of the project in the cloud (iam/ledger.yaml).")
+IN_CLOUD = ("access",)
+"""Ledgers of a project in the cloud."""
 
 
 @click.group(epilog="Example: noren ledger verify")
@@ -24,12 +29,13 @@ def ledger() -> None:
 @ledger.command("list", epilog="Example: noren ledger list dead_letters")
 @click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@CLOUD
 @HOME
-def list_command(names: tuple[str, ...], as_json: bool, home: Path | None) -> None:
+def list_command(names: tuple[str, ...], as_json: bool, cloud: bool, home: Path | None) -> None:
     """Print the lines of the ledgers NAMES [all], oldest first."""
     import msgspec
 
-    lines = [(book.name, line) for book in _ledgers(home, names) for line in book.entries()]
+    lines = [(book.name, line) for book in _ledgers(home, cloud, names) for line in book.entries()]
     if as_json:
         click.echo(json.dumps([{"ledger": name, **msgspec.to_builtins(line)} for name, line in lines], indent=2))
         return
@@ -44,14 +50,14 @@ def list_command(names: tuple[str, ...], as_json: bool, home: Path | None) -> No
 @click.argument("names", nargs=-1)
 @click.option("--offline", is_flag=True, help="Do not hold them against their copy in operations.ledger.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, an object a ledger.")
+@CLOUD
 @HOME
-def verify(names: tuple[str, ...], offline: bool, as_json: bool, home: Path | None) -> None:
+def verify(names: tuple[str, ...], offline: bool, as_json: bool, cloud: bool, home: Path | None) -> None:
     """Look for lines of the ledgers NAMES [all] that were altered, removed or moved. Exit code 1 when one was."""
     from dataflow.ledger import mirrored
-    from scripts.stack import endpoints
 
-    books = _ledgers(home, names)
-    client = None if offline or not books else endpoints.load(_root(home)).warehouse_client()
+    books = _ledgers(home, cloud, names)
+    client = None if offline or not books else _warehouse(home, cloud)
     found: list[dict[str, Any]] = []
     for book in books:
         copy = {} if client is None else mirrored(book, client)
@@ -84,11 +90,32 @@ def _root(home: Path | None) -> Path:
     return (home or Project.find().state / "local").resolve()
 
 
-def _ledgers(home: Path | None, names: tuple[str, ...]) -> "list[Ledger]":
+def _warehouse(home: Path | None, cloud: bool) -> "bigquery.Client":
+    if cloud:
+        from dataflow.clients import bigquery_client
+
+        return bigquery_client(Project.find().id)
+    from scripts.stack import endpoints
+
+    return endpoints.load(_root(home)).warehouse_client()
+
+
+def _ledgers(home: Path | None, cloud: bool, names: tuple[str, ...]) -> "list[Ledger]":
     """Raises NorenError for a ledger that there is none of: reading makes none."""
     from dataflow.ledger import Ledger
     from dataflow.objects import LocalObjects
+    from dataflow.objects.places import open_objects
 
+    if cloud:
+        from iam.record import place_of_ledgers
+
+        place = place_of_ledgers(Project.find())
+        objects = open_objects(place)
+        there = [name for name in IN_CLOUD if list(objects.names(f"{name}/lines"))]
+        for name in names:
+            if name not in there:
+                raise NorenError(f"{name}: there is no such ledger in {place}; there are {', '.join(there) or 'none'}.")
+        return [Ledger(objects, name) for name in names or there]
     directory = _root(home) / "ledger"
     there = sorted(path.parent.name for path in directory.glob("*/identity"))
     for name in names:

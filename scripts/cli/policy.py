@@ -82,10 +82,11 @@ def publish(
 
     What lets more through than the bundle before needs two approvals of the pull request.
     """
-    from dataflow.bundle import BundleStore, Texts, open_objects
+    from dataflow.bundle import BundleStore, Texts
     from dataflow.bundle.approvals import read_approvals
     from dataflow.bundle.publish import Approval, publish
     from dataflow.keys.signing import Verifier, development_signer, open_signer, public_file
+    from dataflow.objects.places import open_objects
 
     project = Project.find()
     place = (home or project.state / "local").resolve()

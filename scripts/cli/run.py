@@ -134,7 +134,7 @@ def build(
     archive: where anonymized rows are archived, by default in the home.
     Raises NorenError for an unknown stream, a wrong contract or policy, or when no stack runs in `home`.
     """
-    from dataflow.bundle import BundleStore, Watcher, open_objects
+    from dataflow.bundle import BundleStore, Watcher
     from dataflow.bundle.start import Starter, production
     from dataflow.core import Anonymizer
     from dataflow.countries import Countries
@@ -144,6 +144,7 @@ def build(
     from dataflow.keys import KeyRing
     from dataflow.keys.signing import Verifier, development_key
     from dataflow.objects import LocalObjects
+    from dataflow.objects.places import open_objects
     from dataflow.outputs.archive import Archive
     from dataflow.outputs.topic import AnonymizedTopic
     from dataflow.pull.drain import Drain

@@ -1,6 +1,5 @@
 """`noren acl apply`: make the access lists of all datasets what iam/ says."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,21 +32,21 @@ def apply_command(
 ) -> None:
     """Make the access lists of all datasets what iam/ says; a dataset that has a file but does not exist is created.
 
-    Every change is in the ledger `access` before it is made, with who, when and the git revision. On the local stack it
-    asks through the gateway as the service identity acl-applier, as it would in the cloud.
+    Every change is in the ledger `access` before it is made, with who, when and the git revision, and is copied to
+    operations.ledger. iam/ledger.yaml says where the ledger of a project in the cloud lies. On the local stack it asks
+    through the gateway as the service identity acl-applier, as it would in the cloud.
     """
     from iam.apply import apply
     from iam.files import load
     from iam.plan import Settings
-    from iam.record import record_of
 
-    in_ci = os.environ.get("CI", "").lower() in ("1", "true") and not yes
+    in_ci = targets.in_ci() and not yes
     target = targets.target(home, cloud)
     files = load(target.project)
     settings = Settings(
         grants_only=grants_only, identity=target.identity, let_go=frozenset(email.lower() for email in let_go)
     )
-    record = record_of(target.project, target.ledger)
+    record = target.record()
     if dry_run or in_ci:
         show(apply(target.client, files, settings=settings, dry_run=True, record=record), as_json=as_json, would=True)
         if in_ci and not dry_run:
@@ -58,7 +57,10 @@ def apply_command(
         if not as_json:
             click.echo(str(change))
 
-    changes = apply(target.client, files, settings=settings, record=record, say=say)
+    try:
+        changes = apply(target.client, files, settings=settings, record=record, say=say)
+    finally:
+        target.copy(record)
     if as_json:
         show(changes, as_json=True, would=False)
     else:

@@ -32,14 +32,11 @@ def plan_command(grants_only: bool, exit_code: bool, as_json: bool, home: Path |
     from iam.apply import apply
     from iam.files import load
     from iam.plan import Settings
-    from iam.record import record_of
 
     target = targets.target(home, cloud)
     files = load(target.project)
     settings = Settings(grants_only=grants_only, identity=target.identity)
-    changes = apply(
-        target.client, files, settings=settings, dry_run=True, record=record_of(target.project, target.ledger)
-    )
+    changes = apply(target.client, files, settings=settings, dry_run=True, record=target.record())
     show(changes, as_json=as_json, would=True)
     if exit_code and any(change.changes for change in changes):
         sys.exit(DIFFERENT)

@@ -1,5 +1,6 @@
 """Which BigQuery a verb speaks to: the gateway of the local stack, as the applier, or BigQuery itself."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from dataflow.project import Project
 if TYPE_CHECKING:
     from google.cloud import bigquery
 
+    from dataflow.objects import Objects
+    from iam.record import LedgerRecord
+
 APPLIER = "acl-applier"
 """The service identity, in iam/principals.json, that owns every dataset's access list."""
 
@@ -20,14 +24,26 @@ APPLIER = "acl-applier"
 class Target:
     """client: of google-cloud-bigquery. project: the files, for the project that the client speaks to.
 
-    identity: who the client asks as, where that is known; never empty on the local stack. ledger: directory of the
-    ledgers.
+    identity: who the client asks as, where that is known; never empty on the local stack. ledgers: the store of the
+    ledgers. warehouse: a client that writes operations.ledger.
     """
 
     client: "bigquery.Client"
     project: Project
     identity: str | None
-    ledger: Path
+    ledgers: "Objects"
+    warehouse: "Callable[[], bigquery.Client]"
+
+    def record(self) -> "LedgerRecord":
+        from iam.record import record_of
+
+        return record_of(self.project, self.ledgers)
+
+    def copy(self, record: "LedgerRecord") -> None:
+        """Copy what was written down to operations.ledger."""
+        from scripts.cli.copying import copy
+
+        copy(record.ledger, self.warehouse)
 
 
 def options[F: Callable[..., Any]](command: F) -> F:
@@ -48,14 +64,32 @@ def target(home: Path | None, cloud: bool) -> Target:
 
         client = bigquery_client(project.id)
         named = Project(project.root, client.project)
-        return Target(client, named, session_user(client), project.state / "ledger" / client.project)
+        return Target(client, named, session_user(client), cloud_ledgers(named), lambda: client)
+    from dataflow.objects import LocalObjects
     from scripts.stack.callers import caller_client
     from scripts.stack.endpoints import load
 
     stack = load((home or project.state / "local").resolve())
     identity = f"{APPLIER}@{stack.project_id}.iam.gserviceaccount.com"
     client = caller_client(stack, identity)
-    return Target(client, Project(project.root, stack.project_id), identity, stack.home.root / "ledger")
+    ledgers = LocalObjects(stack.home.root / "ledger")
+    return Target(client, Project(project.root, stack.project_id), identity, ledgers, stack.warehouse_client)
+
+
+def cloud_ledgers(project: Project) -> "Objects":
+    """The store of the ledgers of a project in the cloud. Raises NorenError when its place is none."""
+    from dataflow.objects.places import open_objects
+    from iam.record import PLACE, place_of_ledgers
+
+    place = place_of_ledgers(project)
+    if "://" not in place and in_ci():
+        told = f"noren: the ledger is in {place}, gone with this machine: give iam/ledger.yaml or {PLACE} a bucket."
+        click.echo(told, err=True)
+    return open_objects(place)
+
+
+def in_ci() -> bool:
+    return os.environ.get("CI", "").lower() in ("1", "true")
 
 
 def session_user(client: "bigquery.Client") -> str | None:

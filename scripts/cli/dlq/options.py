@@ -95,16 +95,10 @@ def write_line(stack: "Endpoints", kind: str, details: dict[str, Any]) -> int:
 
     A copy that fails is told, not raised: the line is on record, and the next copy takes it along.
     """
-    from google.api_core.exceptions import GoogleAPIError
-
-    from dataflow.ledger import mirror, user
-    from dataflow.sinks.load import LoadSink
+    from dataflow.ledger import user
+    from scripts.cli.copying import copy
 
     book = ledger(stack)
     line = book.append(kind, user(), details)
-    try:
-        mirror(book, LoadSink(stack.warehouse_client()))
-    except (NorenError, GoogleAPIError) as error:
-        words = str(error) if isinstance(error, NorenError) else type(error).__name__
-        click.echo(f"noren: the ledger's line {line.number} is written, its copy is not yet: {words}", err=True)
+    copy(book, stack.warehouse_client)
     return line.number

@@ -113,10 +113,11 @@ def _anonymizer(
     country_file: Path | None,
 ) -> "Anonymizer":
     """What `noren run` would start under: the newest bundle, or the project's files. Raises NorenError as that does."""
-    from dataflow.bundle import BundleStore, Watcher, open_objects
+    from dataflow.bundle import BundleStore, Watcher
     from dataflow.bundle.start import Starter, production
     from dataflow.countries import Countries
     from dataflow.keys.signing import Verifier, development_key
+    from dataflow.objects.places import open_objects
     from dataflow.sources.schemas import PubSubSchemas, WriterSchemas
 
     place = bundles or str(stack.home.root / "bundles")

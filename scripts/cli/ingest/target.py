@@ -87,11 +87,12 @@ class Target:
 
 def target(stream: str, home: Path | None, country_file: Path | None) -> Target:
     """Raises NorenError for an unknown stream, a wrong contract or policy, or when no stack runs in `home`."""
-    from dataflow.bundle import BundleStore, Watcher, open_objects
+    from dataflow.bundle import BundleStore, Watcher
     from dataflow.bundle.start import Starter, production
     from dataflow.countries import Countries
     from dataflow.keys import KeyRing
     from dataflow.keys.signing import Verifier, development_key
+    from dataflow.objects.places import open_objects
     from dataflow.sinks.load import LoadSink
     from scripts.stack import endpoints
 

@@ -77,6 +77,15 @@ def test_what_apply_did_is_in_the_stacks_ledger(run, stack):
 
 
 @pytest.mark.usefixtures("spoiled")
+def test_what_apply_did_is_copied_to_operations(run, stack):
+    assert run("apply").stderr == ""
+    done = CliRunner().invoke(noren, ["ledger", "verify", "access", "--json", "--home", str(stack.home.root)])
+    [found] = json.loads(done.output)
+    assert (found["copied"], found["damages"]) == (found["lines"], [])
+    assert found["lines"] > 0
+
+
+@pytest.mark.usefixtures("spoiled")
 def test_drift_exits_with_2_and_tells_what_is_outside(run):
     done = run("drift", "--json")
     assert done.exit_code == 2

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dataflow import objects
 from dataflow.errors import NorenError
 from dataflow.objects import LocalObjects, create_file
+from dataflow.objects import local as objects
 
 
 @pytest.fixture

@@ -1,0 +1,140 @@
+"""One interface, three places: a directory, Cloud Storage, a BigQuery table."""
+
+import http.server
+import json
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.storage import Client
+
+from dataflow.errors import NorenError
+from dataflow.objects import LocalObjects, Objects
+from dataflow.objects.gcs import GcsObjects
+from dataflow.objects.places import open_objects
+from dataflow.objects.table import TableObjects
+from scripts.stack import services
+from scripts.stack.supervisor import Stack
+
+
+class Storage(http.server.BaseHTTPRequestHandler):
+    """The part of Cloud Storage's JSON API that objects need (https://cloud.google.com/storage/docs/json_api/v1)."""
+
+    objects: dict[str, bytes]
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status: int, body: bytes = b"{}") -> None:
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        assert query["uploadType"] == ["multipart"]
+        mime = message_from_bytes(b"Content-Type: " + self.headers["content-type"].encode() + b"\r\n\r\n" + body)
+        metadata, data = (part.get_payload(decode=True) for part in mime.get_payload())
+        name = json.loads(metadata)["name"]
+        if query.get("ifGenerationMatch") == ["0"] and name in self.objects:
+            return self.answer(412)
+        self.objects[name] = data
+        return self.answer(200, json.dumps({"name": name, "bucket": "b", "generation": "1"}).encode())
+
+    def do_GET(self) -> None:
+        url = urllib.parse.urlsplit(self.path)
+        if url.path.endswith("/o"):
+            (prefix,) = urllib.parse.parse_qs(url.query)["prefix"]
+            items = [{"name": name, "bucket": "b"} for name in self.objects if name.startswith(prefix)]
+            return self.answer(200, json.dumps({"items": items}).encode())
+        name = urllib.parse.unquote(url.path.rpartition("/o/")[2])
+        return self.answer(200, self.objects[name]) if name in self.objects else self.answer(404)
+
+    def do_DELETE(self) -> None:
+        name = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path.rpartition("/o/")[2])
+        self.answer(204 if self.objects.pop(name, None) is not None else 404, b"")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Client]:
+    handler = type("Handler", (Storage,), {"objects": {}})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        options = {"api_endpoint": f"http://127.0.0.1:{server.server_port}"}
+        yield Client("noren-test", AnonymousCredentials(), client_options=options)
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TableObjects]:
+    wanted = [service for service in services.SERVICES if service.name == "warehouse"]
+    with Stack(tmp_path_factory.mktemp("home"), "noren-test", wanted, free_ports=True).running() as endpoints:
+        client = endpoints.warehouse_client()
+        client.create_dataset("operations")
+        yield TableObjects(client, "noren-test.operations.policy_bundles")
+
+
+@pytest.fixture(params=["directory", "bucket", "table"])
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+    """Empty, or with the objects of other tests under other names."""
+    if request.param == "directory":
+        return LocalObjects(tmp_path)
+    if request.param == "bucket":
+        return GcsObjects(request.getfixturevalue("bucket"), "b", "noren/policy")
+    store: Objects = request.getfixturevalue("table")
+    return store
+
+
+def test_the_first_writer_of_a_name_wins(objects: Objects) -> None:
+    assert objects.create("first/000000000001", b"\x00one")
+    assert not objects.create("first/000000000001", b"two")
+    assert objects.read("first/000000000001") == b"\x00one"
+
+
+def test_names_below_a_prefix_in_order(objects: Objects) -> None:
+    for name in ("names/2", "names/1", "namesake/3"):
+        objects.create(name, b"x")
+    assert list(objects.names("names")) == ["names/1", "names/2"]
+    assert list(objects.names("nothing")) == []
+
+
+def test_a_missing_object_is_one_sentence(objects: Objects) -> None:
+    with pytest.raises(NorenError, match=r"^missing/1: "):
+        objects.read("missing/1")
+
+
+def test_deleting_is_no_error_twice(objects: Objects) -> None:
+    objects.create("gone/1", b"x")
+    objects.delete("gone/1")
+    objects.delete("gone/1")
+    assert list(objects.names("gone")) == []
+
+
+def test_of_many_writers_of_one_name_exactly_one_wins(objects: Objects) -> None:
+    won: list[int] = []
+
+    def write(number: int) -> None:
+        if objects.create("race/1", b"%d" % number):
+            won.append(number)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    assert objects.read("race/1") == b"%d" % won[0]
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/x", "gs://", "bigquery://project.table"])
+def test_a_place_that_is_none_is_one_sentence(place: str) -> None:
+    with pytest.raises(NorenError, match=rf"^{place}: no place for objects; give a directory"):
+        open_objects(place)
