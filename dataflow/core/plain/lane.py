@@ -90,8 +90,8 @@ def _room(plan: Layout, count: int) -> Values:
     return Values(
         start=np.empty((len(plan.texts), count), np.int32),
         length=np.full((len(plan.texts), count), -1, np.int32),
-        whole=np.empty((plan.wholes, count), np.int64),
-        number=np.empty((len(plan.numbers), count), np.float64),
+        whole=np.zeros((plan.wholes, count), np.int64),  # zeros: what stands under a null may be written out
+        number=np.zeros((len(plan.numbers), count), np.float64),
         present=np.zeros((len(plan.present), count), np.uint8),
         taken=np.empty(count, np.uint32),
         left=np.empty(count, np.uint32),

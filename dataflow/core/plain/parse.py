@@ -109,6 +109,8 @@ def _blanks(buffer: Numbers, place: int) -> int:
 def _clear(values: Values, column: int) -> None:
     """Forget what a refused event left behind."""
     values.length[:, column] = -1
+    values.whole[:, column] = 0
+    values.number[:, column] = 0
     values.present[:, column] = 0
 
 
