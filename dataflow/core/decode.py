@@ -6,9 +6,11 @@ checks each of the others against a type made from the contract and says where i
 """
 
 import re
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -73,8 +75,18 @@ class Decoded:
     unknown: list[tuple[int, str, str]] = field(default_factory=list)
 
 
+class _Readers:
+    """What reads the events of a contract over these undeclared fields; never changed, so that a batch is read by one
+    from its first event to its last, whatever other threads learn meanwhile."""
+
+    def __init__(self, contract: Contract, learned: frozenset[str] = frozenset()) -> None:
+        self.learned = learned
+        self.each = Reader(contract.fields, learned)
+        self.lane = Lane(contract.fields, learned)
+
+
 class Decoder:
-    """Decodes the JSON events of one contract."""
+    """Decodes the JSON events of one contract; several threads may use one."""
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
@@ -86,9 +98,8 @@ class Decoder:
         self._types = {column.path: decoded_type(column) for column in contract.columns()}
         self._times = frozenset(leaf.path for leaf in contract.columns() if leaf.type is FieldType.TIMESTAMP)
         self._seen: Counter[str] = Counter()
-        self._learned: frozenset[str] = frozenset()
-        self._reader = Reader(contract.fields, self._learned)
-        self._lane = Lane(contract.fields, self._learned)
+        self._learning = threading.Lock()
+        self._readers = _Readers(contract)
         self._lane_rests = 0
 
     def decode(self, payloads: Sequence[bytes], refused: Mapping[int, RefusedError] | None = None) -> Decoded:
@@ -97,14 +108,16 @@ class Decoder:
         refused: as in Batch.
         """
         decoded = Decoded(np.arange(len(payloads), dtype=np.uint32), {})
-        plain = self._plain_events(payloads)
+        readers = self._readers
+        plain = self._plain_events(payloads, readers.lane)
         if plain is None:
-            decoded.kept, columns = self._each(payloads, decoded.kept, refused, decoded)
+            decoded.kept, columns = self._each(payloads, decoded.kept, refused, decoded, readers.each)
             decoded.columns = columns | self._moments(columns)
         elif not len(plain.left):
             decoded.columns = self._complete(plain.columns(), len(payloads))
         else:
-            rest, columns = self._each([payloads[index] for index in plain.left], plain.left, refused, decoded)
+            others = [payloads[index] for index in plain.left]
+            rest, columns = self._each(others, plain.left, refused, decoded, readers.each)
             decoded.kept, decoded.columns = self._together(plain, rest, columns)
         if plain is not None:
             for path, first in plain.undeclared.items():
@@ -113,12 +126,12 @@ class Decoder:
         self._learn()
         return decoded
 
-    def _plain_events(self, payloads: Sequence[bytes]) -> Plain | None:
+    def _plain_events(self, payloads: Sequence[bytes], lane: Lane) -> Plain | None:
         """What the compiled reader takes of a batch. It rests for a while where it leaves more than it takes."""
         if self._lane_rests:
             self._lane_rests -= 1
             return None
-        plain = self._lane.read(payloads, self.contract.max_message_bytes)
+        plain = lane.read(payloads, self.contract.max_message_bytes)
         if plain is not None and len(plain.left) > len(plain.taken):
             self._lane_rests = LANE_RESTS
         return plain
@@ -129,6 +142,7 @@ class Decoder:
         indexes: npt.NDArray[np.uint32],
         refused: Mapping[int, RefusedError] | None,
         decoded: Decoded,
+        reader: Reader,
     ) -> tuple[npt.NDArray[np.uint32], dict[str, pl.Series]]:
         """(indexes, columns) of the events that the typed decoder accepts, one at a time.
 
@@ -142,16 +156,16 @@ class Decoder:
                 decoded.rejects.append(Reject(index, refusal.reason, refusal.field, refusal.words))
                 bad.append(place)
                 return None
-            values = self._second_look(index, payload, error, decoded)
+            values = self._second_look(index, payload, error, decoded, reader)
             if values is None:
                 bad.append(place)
             return values
 
         limit = self.contract.max_message_bytes
         oversize = max(map(len, payloads), default=0) > limit
-        values = self._reader.read(payloads, failed, self._bounded if oversize else None)
+        values = reader.read(payloads, failed, partial(self._bounded, reader) if oversize else None)
         kept = np.delete(indexes, bad) if bad else indexes
-        layout = self._reader.layout
+        layout = reader.layout
         columns = dict(zip(layout.declared, values, strict=False))
         for path, plain in self._plain.items():
             columns[path] = plain(columns[path])
@@ -202,19 +216,21 @@ class Decoder:
 
     def _learn(self) -> None:
         """Build the reader anew for undeclared fields that were seen often: it reads over them at full speed."""
-        frequent = sorted(path for path, count in self._seen.items() if count >= LEARN_AFTER)
-        if room := frequent[: MOST_LEARNED - len(self._learned)]:
-            self._learned |= frozenset(room)
-            self._reader = Reader(self.contract.fields, self._learned)
-            self._lane = Lane(self.contract.fields, self._learned)
-            self._seen.clear()
+        with self._learning:
+            learned = self._readers.learned
+            frequent = sorted(path for path, count in self._seen.items() if count >= LEARN_AFTER)
+            if room := frequent[: MOST_LEARNED - len(learned)]:
+                self._readers = _Readers(self.contract, learned.union(room))
+                self._seen.clear()
 
-    def _bounded(self, payload: bytes) -> Any:
+    def _bounded(self, reader: Reader, payload: bytes) -> Any:
         if len(payload) > self.contract.max_message_bytes:
             raise TooLargeError
-        return self._reader.decode_strict(payload)
+        return reader.decode_strict(payload)
 
-    def _second_look(self, index: int, payload: bytes, error: Exception, decoded: Decoded) -> tuple[Any, ...] | None:
+    def _second_look(
+        self, index: int, payload: bytes, error: Exception, decoded: Decoded, reader: Reader
+    ) -> tuple[Any, ...] | None:
         """The values of an event that was compressed or only had undeclared fields, else None and a reject."""
         squeezed = compressed(payload)
         if squeezed:
@@ -225,7 +241,7 @@ class Decoder:
                 return None
         if squeezed or (isinstance(error, msgspec.ValidationError) and _UNKNOWN.match(str(error))):
             try:
-                values = self._reader.spread_lenient(self._reader.decode_lenient(payload))
+                values = reader.spread_lenient(reader.decode_lenient(payload))
                 unknown = list(_undeclared(payload, "", self._declared))
             except FAILURES as second:
                 decoded.rejects.append(_reject(index, payload, second, self.contract))
@@ -242,9 +258,11 @@ class Decoder:
         if not _PLAIN_NAME.fullmatch(name):
             return f"{parent}.{OTHER}" if parent else OTHER
         path = f"{parent}.{name}" if parent else name
-        room = len(self._learned) < MOST_LEARNED and (path in self._seen or len(self._seen) < MOST_SEEN)
-        if room and path not in self._learned and parent not in self._in_arrays:
-            self._seen[path] += 1
+        with self._learning:
+            learned = self._readers.learned
+            room = len(learned) < MOST_LEARNED and (path in self._seen or len(self._seen) < MOST_SEEN)
+            if room and path not in learned and parent not in self._in_arrays:
+                self._seen[path] += 1
         return path
 
 

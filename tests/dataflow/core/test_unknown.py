@@ -1,7 +1,9 @@
 """Undeclared fields: dropped, counted with path and type, and read over at full speed once they come often."""
 
 import json
+import threading
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -136,7 +138,7 @@ def test_only_so_many_names_are_learned(app_event: Contract) -> None:
     for _ in range(LEARN_AFTER + 1):
         decoded = decoder.decode([encoded(1, **dict.fromkeys(names, 1))])
         assert Counter(path for _, path, _ in decoded.unknown) == dict.fromkeys(names, 1)
-    assert len(decoder._learned) == MOST_LEARNED
+    assert len(decoder._readers.learned) == MOST_LEARNED
 
 
 def test_made_up_names_fill_no_memory(app_event: Contract) -> None:
@@ -174,3 +176,35 @@ def test_rows_and_counts_are_the_same_whatever_was_learned(
     }
     assert sorted(one.unknown) == sorted(other.unknown)
     assert one.rejects == other.rejects == []
+
+
+class Overtaken(list[bytes]):
+    """Payloads in the midst of which another thread has the decoder learn a field."""
+
+    def __init__(self, payloads: list[bytes], decoder: Decoder) -> None:
+        super().__init__(payloads)
+        self._decoder, self._times = decoder, 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for number, payload in enumerate(super().__iter__()):
+            if number == 1:
+                self._times += 1
+                other = [encoded(number, **{"a" * self._times: 1}) for number in range(LEARN_AFTER)]
+                thread = threading.Thread(target=self._decoder.decode, args=(other,))
+                thread.start()
+                thread.join()
+            yield payload
+
+
+@pytest.mark.parametrize("rests", [0, 9])
+def test_a_field_that_another_thread_learns_does_not_change_the_batch_at_hand(app_event: Contract, rests: int) -> None:
+    payloads = [encoded(number, wifi=number) for number in range(4)]
+    wanted = Decoder(app_event).decode(payloads)
+    decoder = Decoder(app_event)
+    decoder._lane_rests = rests
+    decoded = decoder.decode(Overtaken(payloads, decoder))
+    assert decoder._readers.learned
+    assert {path: column.to_list() for path, column in decoded.columns.items()} == {
+        path: column.to_list() for path, column in wanted.columns.items()
+    }
+    assert decoded.unknown == wanted.unknown
