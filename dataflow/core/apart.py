@@ -14,7 +14,7 @@ import polars as pl
 
 
 def apart(frame: pl.DataFrame, shared: Iterable[str]) -> pl.DataFrame:
-    """The frame with these columns copied where they may hide something: each copy holds its values and nothing else."""
+    """The frame with these columns copied where they may hide something: a copy holds its values and nothing else."""
     return frame.with_columns(_copied(frame[name]) for name in shared if _may_hide(frame[name]))
 
 

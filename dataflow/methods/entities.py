@@ -115,9 +115,6 @@ STEPS = (
 """In this order. The last takes every other run of seven digits or more, dates written in digits too: what is left of a
 number that was not recognized must not leave the curtain."""
 
-SUSPECT = r"[@?#]|at ?[)\]]|:[0-9A-Fa-f]{0,4}:|[0-9](?:[ ()./_-]{0,3}[0-9]){3}"
-"""What every match of STEPS contains. Most texts do not, and are passed over with one cheap look."""
-
 
 def find(text: str, steps: tuple[Step, ...] = STEPS) -> list[Span]:
     """Everything that the steps replace in a folded text, in order, in characters."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dataflow.contract import FieldType
 from dataflow.methods import Method, registry
 from dataflow.methods.addresses import EmailDomain, TruncateIp
-from dataflow.methods.folding import DISGUISES
+from dataflow.methods.folding import DISGUISES, FOLD
 from dataflow.methods.hierarchy import Hierarchy
 from dataflow.methods.mask import Mask
 from dataflow.methods.noise import LocalNoise
@@ -163,6 +163,42 @@ def test_scrubbing_with_a_list_of_names_does_the_same(
     (directory / "names.txt").write_text("Smith\n山田\n太郎\n")
     method = Scrub(names="names.txt").bound(directory)
     assert columnar(method, STRING, column) == plain(method, STRING, column)
+
+
+GUISES = {role: [chr(code) for code, plain in FOLD.items() if plain == role] for role in dict.fromkeys(FOLD.values())}
+
+
+@st.composite
+def in_disguise(draw: st.DrawFn) -> str:
+    """Something to be scrubbed, each character of it disguised or not."""
+    text = draw(
+        st.sampled_from(
+            (
+                *("taro(at)a.jp", "taro [at] a.jp", "taro (at ) a.jp", "ab:cd:e:f:ab:cd:e:f", "a::b", "a@b.jp"),
+                *("?ab=c", "1.2.3.4", "12 34-567", "+1 (415) 555-0123", "4111 1111 1111 1111", "https://a.jp/b?c"),
+            )
+        )
+    )
+    return "".join(draw(st.sampled_from([character, *GUISES.get(character, [])])) for character in text)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(in_disguise(), max_size=6))
+def test_what_is_disguised_is_scrubbed_both_ways(column: list[str]) -> None:
+    assert columnar(Scrub(), STRING, column) == plain(Scrub(), STRING, column)
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("taro（at）example.com", "<EMAIL>"),
+        ("taro (at　) example.com", "<EMAIL>"),
+        ("taro(ａｔ)example.com", "<EMAIL>"),
+        ("ａ:ｂ:ｃ:ｄ:ｅ:ｆ:ａ:ｂ", "<IP>"),
+    ],
+)
+def test_marks_that_are_all_disguised_are_found_in_a_column(text: str, clean: str) -> None:
+    assert columnar(Scrub(), STRING, [text]) == [clean]
 
 
 def test_every_method_is_compared() -> None:

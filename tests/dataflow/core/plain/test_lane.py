@@ -104,6 +104,7 @@ def test_mutilated_events_are_read_as_the_typed_decoder_reads_them(contract: Con
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_a_million_mutilated_events_are_read_as_the_typed_decoder_reads_them(contract: Contract) -> None:
     agreement(contract, 350_000)
 
