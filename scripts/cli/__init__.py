@@ -26,6 +26,7 @@ VERBS = {
     "publish": ("scripts.cli.publish:publish", "Send events to a topic of the local stack."),
     "query": ("scripts.cli.query:query", "Ask BigQuery as one of the people in iam/groups.json."),
     "run": ("scripts.cli.run:run", "Run the pipeline of a stream."),
+    "soak": ("scripts.cli.soak:soak", "Break the running pipeline on purpose, and count."),
     "status": ("scripts.cli.status:status", "Show what of the local stack is running, and where."),
     "token": ("scripts.cli.token:token", "Print a caller token of the local stack."),
     "up": ("scripts.cli.up:up", "Start the local stack."),

@@ -2,8 +2,11 @@
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+HANG_SECONDS = 3_600.0
+"""Longer than any client waits."""
 
 
 @dataclass(frozen=True)
@@ -11,7 +14,8 @@ class Fault:
     """One failure.
 
     kind: `refuse` answers with an error and asks nobody; `lose` answers with an error after the server did the work;
-        `cut` closes the connection after the server did the work; `hang` gives no answer until the client gives up.
+        `cut` closes the connection after the server did the work; `hang` gives no answer until the client gives up or
+        the faults stop.
     status: of the error: an HTTP status, for gRPC translated (429 is RESOURCE_EXHAUSTED, 504 DEADLINE_EXCEEDED, 500
         INTERNAL, else UNAVAILABLE).
     reason: BigQuery's word for it.
@@ -48,6 +52,9 @@ class Faults:
         seed: int = 0,
         only: Callable[[str], bool] = lambda _: True,
     ) -> None:
+        self.over = threading.Event()
+        """Set while everything passes."""
+        self._kinds: Sequence[Fault] = KINDS
         self._plan = list(plan)
         self._chance = chance
         self._random = random.Random(seed)  # noqa: S311  (no secret: a run is to be repeatable)
@@ -62,12 +69,23 @@ class Faults:
                 return None
             fault = self._plan.pop(0) if self._plan else None
             if self._random.random() < self._chance:
-                fault = self._random.choice(KINDS)
+                fault = self._random.choice(self._kinds)
             if fault is not None:
                 self.injected.append((call, fault))
             return fault
 
+    def begin(self, chance: float, kinds: Sequence[Fault] = KINDS) -> None:
+        """From now on `chance` of the calls of 1 fail, with one of these faults."""
+        with self._lock:
+            self._chance, self._kinds = chance, kinds
+            self.over.clear()
+
     def stop(self) -> None:
-        """From now on everything passes."""
+        """From now on everything passes; what hangs is cut."""
         with self._lock:
             self._plan, self._chance = [], 0.0
+            self.over.set()
+
+    def hang(self, seconds: float) -> None:
+        """Wait until the faults stop, or `seconds`."""
+        self.over.wait(seconds)

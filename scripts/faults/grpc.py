@@ -4,7 +4,6 @@ Messages are passed on as bytes, so it knows no service. A call is one call of a
 call of its own, for that is what has an answer.
 """
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import grpc
 
 from dataflow.channels import UNLIMITED, plain
-from scripts.faults.faults import Fault, Faults
+from scripts.faults.faults import HANG_SECONDS, Fault, Faults
 
 _CODES = {
     403: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -28,7 +27,6 @@ class GrpcFaults:
     def __init__(self, address: str, faults: Faults) -> None:
         self._channel = plain(address, UNLIMITED)
         self._faults = faults
-        self._stopped = threading.Event()
         self._server = grpc.server(ThreadPoolExecutor(16), options=[*UNLIMITED, ("grpc.so_reuseport", 0)])
         self._server.add_generic_rpc_handlers((self,))
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
@@ -38,7 +36,7 @@ class GrpcFaults:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopped.set()
+        self._faults.stop()
         self._server.stop(0).wait()
         self._channel.close()
 
@@ -84,7 +82,7 @@ class GrpcFaults:
     def _fail(self, fault: Fault | None, context: Any) -> None:
         assert fault is not None
         if fault.kind == "hang":
-            self._stopped.wait(3_600.0)
+            self._faults.hang(HANG_SECONDS)
         if fault.kind == "cut":
             context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
         context.abort(_CODES.get(fault.status, grpc.StatusCode.UNAVAILABLE), "ordered")

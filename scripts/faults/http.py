@@ -5,13 +5,12 @@ import http.client
 import http.server
 import json
 import socket
+import sys
 import threading
 from typing import Any
 from urllib.parse import urlparse
 
-from scripts.faults.faults import Fault, Faults
-
-HANG_SECONDS = 3_600.0
+from scripts.faults.faults import HANG_SECONDS, Fault, Faults
 
 
 class HttpFaults:
@@ -19,13 +18,13 @@ class HttpFaults:
 
     def __init__(self, url: str, faults: Faults) -> None:
         where = urlparse(url)
-        self._stopped = threading.Event()
+        self._faults = faults
         handler = type(
             "Handler",
             (_Handler,),
-            {"server_host": where.hostname, "server_at": where.port, "faults": faults, "stopped": self._stopped},
+            {"server_host": where.hostname, "server_at": where.port, "faults": faults},
         )
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -34,9 +33,16 @@ class HttpFaults:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopped.set()
+        self._faults.stop()
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Silent about clients that went away, which is what is tested."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -44,7 +50,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server_host: str
     server_at: int
     faults: Faults
-    stopped: threading.Event
 
     def setup(self) -> None:
         super().setup()
@@ -54,7 +59,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         fault = self.faults.next(f"{self.command} {self.path}")
         if fault is not None and fault.kind == "hang":
-            self.stopped.wait(HANG_SECONDS)
+            self.faults.hang(HANG_SECONDS)
             self.close_connection = True
             return
         if fault is not None and fault.kind == "refuse":
@@ -79,7 +84,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             connection.request(self.command, self.path, body, dict(self.headers.items()))
             answer = connection.getresponse()
             return answer.status, answer.getheaders(), answer.read()
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return 502, [], b""  # the server itself is away
         finally:
             connection.close()

@@ -21,10 +21,17 @@ class PipelineProcess:
     """`noren run STREAM --json` on the stack of `home`.
 
     options: more of its options. program: module and arguments of another program that takes and prints the same.
+    log: its standard error is appended to this file.
     """
 
     def __init__(
-        self, stream: str, home: Path, cwd: Path, *options: str, program: Sequence[str] = ("scripts.cli", "run")
+        self,
+        stream: str,
+        home: Path,
+        cwd: Path,
+        *options: str,
+        program: Sequence[str] = ("scripts.cli", "run"),
+        log: Path | None = None,
     ) -> None:
         command = [sys.executable, "-m", *program, stream, "--home", str(home), "--json", *options]
         self._process = subprocess.Popen(  # noqa: S603
@@ -34,6 +41,7 @@ class PipelineProcess:
         self.progress: dict[str, Any] = {}
         self._silent = False
         self._errors: deque[str] = deque(maxlen=20)
+        self._log = log
         self._threads = [
             threading.Thread(target=self._read, daemon=True),
             threading.Thread(target=self._listen, daemon=True),
@@ -44,6 +52,11 @@ class PipelineProcess:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative when a signal ended it."""
+        return self._process.poll()
 
     @property
     def said(self) -> str:
@@ -72,10 +85,10 @@ class PipelineProcess:
         self._process.kill()
         self._process.wait()
 
-    def stop(self) -> None:
-        """Ctrl-C and wait; kill it when that takes half a minute."""
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Ctrl-C, or another signal, and wait; kill it when that takes half a minute."""
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.send_signal(number)
         try:
             self._process.wait(30)
         except subprocess.TimeoutExpired:
@@ -86,6 +99,8 @@ class PipelineProcess:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
+            if not line.endswith("\n"):
+                break  # it was killed in the middle
             with self._changed:
                 self.progress = json.loads(line)
                 self._changed.notify_all()
@@ -97,6 +112,9 @@ class PipelineProcess:
         assert self._process.stderr is not None
         for line in self._process.stderr:
             self._errors.append(line.rstrip())
+            if self._log is not None:
+                with self._log.open("a", encoding="utf-8") as log:
+                    log.write(line)
 
     def _last_words(self) -> str:
         self._process.wait(10)

@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import socket
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -57,6 +58,8 @@ class Stack:
         self.free_ports, self.say = free_ports, say
         self.environment = environment or Environment.of(Project.find().state)
         self.processes: dict[str, Process] = {}
+        self._commands: dict[str, list[str]] = {}
+        self._writing = threading.Lock()
         self.reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
         self.stop_requested = False
 
@@ -85,6 +88,33 @@ class Stack:
         while report := self.reports.get():
             if report.ready is None:
                 raise NorenError(f"{report.service} stopped by itself: {self._reason(report.service)}")
+
+    def kill(self, service: str) -> None:
+        """SIGKILL one service, for tests of recovery; `wait` is not told."""
+        process = self.processes[service]
+        process.reports = queue.SimpleQueue()
+        process.popen.kill()
+        process.wait_stopped()
+
+    def start_again(self, service: str) -> None:
+        """Start a service that was killed on its port and data, and return when it serves.
+
+        Two services may be started at once by two threads. Raises NorenError when it does not start.
+        """
+        reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
+        process = Process(service, self._commands[service], self.home.log(service), reports)
+        self.processes[service] = process
+        try:
+            report = reports.get(timeout=START_SECONDS)
+        except queue.Empty:
+            raise NorenError(f"{service} was not ready after {START_SECONDS} s: {self._reason(service)}") from None
+        if report is None or report.ready is None:
+            raise DiedAtStartError(f"{service} did not start: {self._reason(service)}")
+        process.reports = self.reports
+        with self._writing:
+            state = self.home.state() or {}
+            state["services"][service] |= {"pid": process.pid, "started": process.started}
+            self.home.write(self.home.state_file, json.dumps(state, indent=2))
 
     def _reason(self, service: str) -> str:
         process = self.processes[service]
@@ -131,9 +161,8 @@ class Stack:
                 str(self.home.data(service.name)),
                 "--watch-stdin",
             ]
-            self.processes[service.name] = Process(
-                service.name, [*service.command(plan), *common], self.home.log(service.name), self.reports
-            )
+            command = self._commands[service.name] = [*service.command(plan), *common]
+            self.processes[service.name] = Process(service.name, command, self.home.log(service.name), self.reports)
         ready = self._wait_ready()
         entries = {service.name: self._entry(service, ready[service.name]) for service in self.services}
         self.home.write(self.home.state_file, json.dumps(state | {"services": entries}, indent=2))

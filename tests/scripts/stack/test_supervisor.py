@@ -189,3 +189,27 @@ def test_a_stopped_process_does_not_count_as_answering(tmp_path: Path) -> None:
             assert not answers(running["one"], seconds=0.3)
         finally:
             os.kill(running["one"].pid, signal.SIGCONT)
+
+
+def test_a_service_that_was_killed_starts_again_on_its_port_and_the_state_file_says_so(tmp_path: Path) -> None:
+    supervisor = stack(tmp_path)
+    with supervisor.running() as running:
+        supervisor.kill("one")
+        assert [answers(service) for service in running.services.values()] == [False, True]
+        supervisor.start_again("one")
+        again = endpoints.load(tmp_path)
+        assert again["one"].port == running["one"].port
+        assert again["one"].pid != running["one"].pid
+        assert answers(again["one"])
+        assert again["two"] == running["two"]
+
+
+def test_a_kill_on_purpose_is_no_end_by_itself_but_the_next_one_is(tmp_path: Path) -> None:
+    supervisor = stack(tmp_path)
+    with supervisor.running():
+        supervisor.kill("one")
+        supervisor.start_again("one")
+        assert supervisor.reports.empty()
+        os.kill(supervisor.processes["one"].pid, signal.SIGKILL)
+        with pytest.raises(NorenError, match="one stopped by itself"):
+            supervisor.wait()

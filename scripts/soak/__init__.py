@@ -1,0 +1,1 @@
+"""Faults on purpose, round after round, and whether everything still adds up. See README.md."""
