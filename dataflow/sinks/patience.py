@@ -156,6 +156,7 @@ class _Attempt:
         self._doing = doing
         self._patience = outage
         self._kind: Passing | None = None
+        self._answered = False  # whether the last failure was found out from an answer
         self._times = 0
         self._since = 0.0
 
@@ -164,6 +165,9 @@ class _Attempt:
         now, kind = _now(), passing(error)
         if kind is not self._kind:
             self._kind, self._times, self._since = kind, 0, now
+        if isinstance(error, NotYet) is not self._answered:
+            # whoever was away answers now: the long waits of its absence are over
+            self._answered, self._times = not self._answered, 0
         self._times += 1
         return kind is not None
 

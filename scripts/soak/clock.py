@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from grpc import _channel, _common, _server, _utilities  # type: ignore[attr-defined]
+from grpc import _channel, _common, _server, _utilities
 
 _SECONDS = struct.Struct("<d")
 

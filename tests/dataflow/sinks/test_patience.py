@@ -140,6 +140,12 @@ def test_waits_grow_exponentially_with_full_jitter(clock: Clock) -> None:
         assert max(waits) > 0.7 * limit
 
 
+def test_after_an_outage_the_first_answer_begins_the_waits_anew(clock: Clock) -> None:
+    errors = [*[answer(503)] * 12, NotYet(Passing.OUTAGE, "the write stream is gone")]
+    Patience()("t: appending", lambda: call(errors))
+    assert clock.slept[12] <= 0.2
+
+
 def test_the_log_says_what_is_waited_for_and_no_value(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         Patience()("t: loading", partial(call, [answer(503, "backendError")]))
