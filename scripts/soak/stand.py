@@ -13,12 +13,13 @@ from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from dataflow import names
-from dataflow.bundle import BundleStore, Texts, open_objects
+from dataflow.bundle import BundleStore, Texts
 from dataflow.bundle.publish import Approval, publish
 from dataflow.channels import UNLIMITED, plain
 from dataflow.contract import Contract, load_contracts
 from dataflow.keys.signing import Verifier, development_signer, public_file
 from dataflow.objects import LocalObjects
+from dataflow.objects.places import open_objects
 from dataflow.policy import Policy, load_policy
 from dataflow.project import Project
 from dataflow.schemas import Table, tables
