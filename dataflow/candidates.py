@@ -128,7 +128,7 @@ class Preparer:
             dead=dead_letter_rows(list(letters.values()), self.contract, self._anonymizer.policy, self._sealer),
             dead_origins=Events.of(list(letters), [letter.received for letter in letters.values()]),
             unknown=[(row_of[index], path, kind) for index, path, kind in outcome.unknown if index in row_of],
-            newest=max(message.received for message in messages),
+            newest=max([message.received for message in messages]),
         )
 
     def given_up(self, given_up: Sequence[GivenUp]) -> Candidates:

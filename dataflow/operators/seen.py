@@ -4,6 +4,8 @@ Open addressing with linear probing in 16 parts by the key's first bits, so that
 a sixteenth of the time. Keys are digests, so their bits are even already. A part is at most three quarters full.
 """
 
+from itertools import pairwise
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +67,24 @@ def first_of_each(keys, wanted):  # type: ignore[no-untyped-def]
     return first
 
 
+@numba.njit(cache=True, nogil=True)
+def _by_part(keys):  # type: ignore[no-untyped-def]
+    """(rows by part, in order within it; where each part begins, and the end)."""
+    bounds = np.zeros((1 << PARTS_BITS) + 1, np.int64)
+    shift = np.uint64(64 - PARTS_BITS)
+    for row in range(len(keys)):
+        bounds[np.int64(keys[row, 0] >> shift) + 1] += 1
+    for part in range(1 << PARTS_BITS):
+        bounds[part + 1] += bounds[part]
+    free = bounds[:-1].copy()
+    order = np.empty(len(keys), np.int64)
+    for row in range(len(keys)):
+        at = np.int64(keys[row, 0] >> shift)
+        order[free[at]] = row
+        free[at] += 1
+    return order, bounds
+
+
 class _Part:
     """One of the tables."""
 
@@ -108,10 +128,8 @@ class Seen:
 
     def _split(self, keys: Words) -> list[tuple[int, npt.NDArray[np.int64]]]:
         """(part, its rows in order) of the parts that have rows."""
-        parts = (keys[:, 0] >> np.uint64(64 - PARTS_BITS)).astype(np.int64)
-        order = np.argsort(parts, kind="stable")
-        bounds = np.searchsorted(parts[order], np.arange((1 << PARTS_BITS) + 1))
-        return [(part, order[bounds[part] : bounds[part + 1]]) for part in np.unique(parts).tolist()]
+        order, bounds = _by_part(keys)
+        return [(part, order[start:end]) for part, (start, end) in enumerate(pairwise(bounds.tolist())) if start < end]
 
     @property
     def bytes(self) -> int:

@@ -91,7 +91,9 @@ class Operating:
             self.states.setdefault(name, LocalState()).apply(changes)
 
     def _stepped(self, entry: Entry, watermark: int) -> Entry:
-        rows, state = dict(self._nothing), dict[str, Changes]()
+        # frames of its own for each entry: polars holds a frame's lock while it waits for the interpreter's
+        rows = {role: frame.clone() for role, frame in self._nothing.items()}
+        state: dict[str, Changes] = {}
         for operator in self._operators:
             step = operator.step(entry.index, entry.rows, watermark, self.states[operator.name])
             rows |= step.rows

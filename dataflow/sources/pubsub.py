@@ -3,7 +3,8 @@
 The high-level client's callbacks cost 26 times the CPU of a raw pull with batched acknowledgements.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import grpc
@@ -23,6 +24,9 @@ MOST_ACK_IDS = 2_500
 
 LEASE_SECONDS = 40
 """What a lease is extended by. Not the maximum of 600: a killed process holds its leases until they run out."""
+
+
+NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
 class PubSubSubscription:
@@ -60,7 +64,7 @@ class PubSubSubscription:
             if error.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE):
                 return []
             raise NorenError(f"{self.path}: cannot be pulled from: {error.details()}.") from error
-        return [self._message(received) for received in response.received_messages]
+        return _messages(response.received_messages, self._store)
 
     def acknowledge(self, ack_ids: Sequence[str]) -> None:
         """Acknowledge; a lost acknowledgement only means a redelivery, so an absent server is no error."""
@@ -85,17 +89,28 @@ class PubSubSubscription:
             if error.code() not in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE):
                 raise NorenError(f"{self.path}: {error.details()}.") from error
 
-    def _message(self, received: Any) -> Message:
-        message = received.message
-        time = message.publish_time
-        return Message(
-            data=message.data,
-            attributes=message.attributes,
-            message_id=message.message_id,
-            position=position(self._store, message.message_id),
-            received=time.seconds * 1_000_000 + time.nanos // 1_000,
-            ack_id=received.ack_id,
+
+def _messages(received: Iterable[Any], store: str) -> list[Message]:
+    """Each field is read once: reading is most of what a message costs between the socket and the core.
+
+    Attributes are copied: an attribute map of protobuf's keeps its whole response in memory.
+    """
+    prefix = position(store, "")
+    messages: list[Message] = []
+    for each in received:
+        message = each.message
+        time, message_id, attributes = message.publish_time, message.message_id, message.attributes
+        messages.append(
+            Message(
+                message.data,
+                dict(attributes) if attributes else NO_ATTRIBUTES,
+                message_id,
+                prefix + message_id,
+                time.seconds * 1_000_000 + time.nanos // 1_000,
+                each.ack_id,
+            )
         )
+    return messages
 
 
 def _empty(data: bytes) -> bytes:

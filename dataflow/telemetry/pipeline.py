@@ -25,7 +25,7 @@ class Telemetry:
         """A batch is taken from the source. seconds: since its first messages were asked for. Its trace."""
         record = self.recorder.record
         record(catalogue.INPUT, len(messages))
-        record(catalogue.INPUT_SIZE, sum(len(message.data) for message in messages))
+        record(catalogue.INPUT_SIZE, sum([len(message.data) for message in messages]))
         record(catalogue.STAGE_DURATION, seconds, stage=Stage.PULL.value)
         now = time.time_ns()
         trace = self.tracer.batch(messages, now - int(seconds * 1e9))
@@ -60,7 +60,7 @@ class Telemetry:
         if rows["raw"].height:
             record(catalogue.KEY_EPOCH, int(str(rows["raw"]["key_epoch"].max())))
         if messages:
-            record(catalogue.LAG, age(min(message.received for message in messages)))
+            record(catalogue.LAG, age(min([message.received for message in messages])))
 
     def committed(self, entries: int, oldest: int) -> None:
         """A group is in every table. oldest: the earliest publish time in it, microseconds; 0 where nothing came."""
