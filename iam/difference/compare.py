@@ -7,10 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from iam.difference.audience import ANYBODY, Audience, Callers, everybody
-from iam.difference.state import Meaning, State, named
+from iam.difference.state import Meaning, State
 from iam.engine import Access, Action, DatasetName, Right, RowPolicy
 from iam.entries import Entry
 from iam.groups import Groups
+from iam.lineage.relations import named
 from iam.lineage.sensitivity import Sensitivity, highest
 
 if TYPE_CHECKING:

@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iam.engine import Kind, Table, TableName, World, from_files
+from iam.engine import World, from_files
 from iam.files import AccessFiles
+from iam.lineage.relations import tables
 from iam.lineage.sensitivity import Sensitivity
 from iam.lineage.trace import Lineage
-from iam.lineage.value import Passage, source, split
-from iam.positions import Place
+from iam.lineage.value import Passage, source
 
 if TYPE_CHECKING:
     from dataflow.policy.diff import Rules
 
-KINDS = {"view": Kind.VIEW, "materialized_view": Kind.MATERIALIZED_VIEW}
-"""dbt's materialization -> what it becomes; all others are tables, whose rows are copies."""
 UNTRACED = "*"
 """The one column of a model that cannot be traced: all that it may have."""
 
@@ -70,39 +68,3 @@ class State:
             for origin, passage in ordered
         )
         return Meaning(self.lineage.sensitivity(relation, column), origins)
-
-
-def named(relation: str) -> TableName:
-    return TableName(*relation.split(".", 2))
-
-
-def tables(lineage: Lineage) -> dict[TableName, Table]:
-    """The engine's tables: what each view reads, and which columns of it."""
-    found = {}
-    for relation, model in lineage.models.items():
-        kind = KINDS.get(model.kind, Kind.TABLE)
-        reads = lineage.reads.get(model.id, ()) if kind is not Kind.TABLE else ()
-        found[named(relation)] = Table(
-            named(relation),
-            kind,
-            frozenset(map(named, reads)),
-            tags={name: column.tags[0] for name, column in model.columns.items() if column.tags},
-            touches=_touches(lineage, relation) if kind is not Kind.TABLE else {},
-            place=Place(model.file),
-        )
-    return found
-
-
-def _touches(lineage: Lineage, relation: str) -> dict[TableName, frozenset[str]]:
-    """source -> its columns that the definition names, by their dotted path and every struct that they are in."""
-    flow = lineage.flows.get(relation)
-    if flow is None:
-        return {}
-    names = {name for value in flow.columns.values() for name in value.everything()} | flow.influences.keys()
-    found: dict[TableName, set[str]] = {}
-    for name in names:
-        table, path = split(name)
-        if table:
-            steps = path.split(".")
-            found.setdefault(named(table), set()).update(".".join(steps[: n + 1]) for n in range(len(steps)))
-    return {table: frozenset(columns) for table, columns in found.items()}

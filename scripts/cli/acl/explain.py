@@ -11,7 +11,7 @@ from dataflow.errors import NorenError
 from dataflow.project import Project
 
 if TYPE_CHECKING:
-    from iam.engine import TableName, World
+    from iam.engine import Table, TableName, World
 
 NOT_KNOWN = (
     "Grants on single keys, topics, buckets and service accounts are not in iam/: those above are of the project alone."
@@ -26,7 +26,7 @@ def sources[F: Callable[..., Any]](command: F) -> F:
         click.option(
             "--manifest",
             type=click.Path(path_type=Path, exists=True, dir_okay=False),
-            help="dbt's manifest.json [the models as they are, parsed when they changed].",
+            help="dbt's manifest.json [the models as they are, compiled when they changed].",
         ),
         click.option("--json", "as_json", is_flag=True, help="Print JSON."),
     ):
@@ -40,11 +40,13 @@ def sources[F: Callable[..., Any]](command: F) -> F:
 @click.option(
     "--why", "pair", nargs=2, metavar="MEMBER TABLE[.COLUMN]", help="The chain that grants it, or what is missing."
 )
+@click.option("--matrix", is_flag=True, help="People by datasets: `noren acl matrix`, which writes a page, too.")
 @sources
 def explain_command(
     table: str | None,
     member: str | None,
     pair: tuple[str, str] | None,
+    matrix: bool,
     manifest: Path | None,
     no_dbt: bool,
     cloud_identity: bool,
@@ -55,8 +57,11 @@ def explain_command(
     A TABLE is dataset.table. An answer is `proved` when project IAM was imported (`noren acl import`), else it holds
     `as far as iam/ tells`. The exit code is 0 whatever the answer is.
     """
-    if sum(asked is not None for asked in (table, member, pair)) != 1:
-        raise NorenError("ask one question: --who TABLE, --what MEMBER or --why MEMBER TABLE.")
+    if sum(asked is not None for asked in (table, member, pair)) + matrix != 1:
+        raise NorenError("ask one question: --who TABLE, --what MEMBER, --why MEMBER TABLE or --matrix.")
+    if matrix:
+        _matrix(world_of(manifest, True, cloud_identity), None, as_json)
+        return
     world = world_of(manifest, no_dbt, cloud_identity)
     if table is not None:
         _who(world, table, as_json)
@@ -71,9 +76,13 @@ def explain_command(
 @sources
 def matrix_command(html: Path | None, manifest: Path | None, no_dbt: bool, cloud_identity: bool, as_json: bool) -> None:
     """People by datasets, with the highest right that each has: on the whole dataset, not through views."""
+    _matrix(world_of(manifest, True if manifest is None else no_dbt, cloud_identity), html, as_json)
+
+
+def _matrix(world: "World", html: Path | None, as_json: bool) -> None:
     from iam.explain import matrix
 
-    found = matrix(world_of(manifest, True if manifest is None else no_dbt, cloud_identity))
+    found = matrix(world)
     if html is not None:
         html.write_text(found.html(), "utf-8")
         click.echo(f"{html}: {len(found.rows)} members, {len(found.datasets)} datasets")
@@ -87,7 +96,6 @@ def world_of(manifest: Path | None, no_dbt: bool, cloud_identity: bool) -> "Worl
 
     from iam.engine import from_files
     from iam.files import load
-    from scripts.cli.acl.lint import relations
 
     project = Project.find()
     files = load(project)
@@ -97,6 +105,35 @@ def world_of(manifest: Path | None, no_dbt: bool, cloud_identity: bool) -> "Worl
 
         world = replace(world, groups=with_members(files.groups, project.state / "cache"))
     return world
+
+
+def relations(project: Project, manifest: Path | None) -> "dict[TableName, Table]":
+    """The views, with the columns that each mentions: a policy tag counts for no others.
+
+    From a manifest, and from models that cannot be compiled without a connection, the columns are not known: then all
+    of what a view reads count.
+    """
+    from scripts.cli.acl.lint import relations as outline
+
+    if manifest is not None or not (project.dbt / "dbt_project.yml").is_file():
+        return outline(project, manifest)
+    from dataclasses import replace
+
+    from iam.lineage.relations import tables
+    from scripts.build.lineage import lineage_of
+
+    try:
+        lineage = lineage_of(project, say=lambda told: click.echo(f"{told} ...", err=True))
+    except NorenError as error:
+        click.echo(f"noren: {error} So all columns of what a view reads count.", err=True)
+        return outline(project, None)
+    known, traced = outline(project, None), tables(lineage)
+    return {
+        name: replace(table, reads=table.reads | traced[name].reads, touches=traced[name].touches)
+        if name in traced
+        else table
+        for name, table in known.items()
+    }
 
 
 def _who(world: "World", asked: str, as_json: bool) -> None:

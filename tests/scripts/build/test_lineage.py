@@ -15,6 +15,7 @@ from iam.engine import TableName, from_dbt
 from scripts.build.lineage import lineage_of
 from scripts.build.manifest import manifest_of
 from scripts.cli.acl.diff import diff_command
+from scripts.cli.acl.explain import relations
 from scripts.cli.lineage import lineage as command
 
 ROOT = Path(__file__).parents[3]
@@ -129,6 +130,17 @@ def test_lint_of_models_that_changed_leaves_the_work_tree_alone(here: Project) -
     more = known[TableName(here.id, "marts__product", "more")]
     assert [read.table for read in more.reads] == ["events"]
     assert not (here.dbt / "models" / "staging" / "sources.yml").exists()
+
+
+def test_explain_counts_the_columns_that_a_view_mentions(here: Project) -> None:
+    """A policy tag on another column of the same table keeps nobody from the view."""
+    seen = relations(here, None)
+    dau = seen[TableName(here.id, "marts__product", "daily_active_users")]
+    assert dau.reads == {TableName(here.id, "warehouse__app", "events")}
+    [(source, columns)] = dau.touches.items()
+    assert source.table == "events"
+    assert "user_id" in columns
+    assert "page_name" not in columns
 
 
 def test_models_are_not_written_to(here: Project) -> None:

@@ -10,6 +10,8 @@ from dataflow.errors import NorenError
 from scripts.bench.estate import PROJECT, invent, write
 from scripts.cli import noren
 
+QUESTIONS = "ask one question: --who TABLE, --what MEMBER, --why MEMBER TABLE or --matrix."
+
 
 @pytest.fixture
 def estate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -78,11 +80,18 @@ def test_the_matrix_is_text_json_and_a_page(estate, tmp_path):
         (("--who", "raw_d000.t"), "there is no dataset raw_d000: did you mean raw__d000?"),
         (("--who", "raw__d000"), "raw__d000 is no table: write dataset.table or dataset.table.column."),
         (("--what", "ana"), "ana is no e-mail address."),
-        ((), "ask one question: --who TABLE, --what MEMBER or --why MEMBER TABLE."),
-        (("--what", "a@b.c", "--who", "a.b"), "ask one question: --who TABLE, --what MEMBER or --why MEMBER TABLE."),
+        ((), "ask one question: --who TABLE, --what MEMBER, --why MEMBER TABLE or --matrix."),
+        (
+            ("--what", "a@b.c", "--who", "a.b"),
+            "ask one question: --who TABLE, --what MEMBER, --why MEMBER TABLE or --matrix.",
+        ),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_one_sentence(estate, arguments, told):
     with pytest.raises(NorenError) as error:
         run("explain", *arguments)
     assert str(error.value) == told
+
+
+def test_the_matrix_is_a_question_of_explain_too(estate):
+    assert run("explain", "--matrix") == run("matrix", "--no-dbt")
