@@ -15,8 +15,9 @@ from iam.plan import stated, wanted
 class Drift:
     """One difference.
 
+    dataset: or `policy tag NAME`.
     kind: `outside` (a live entry that no file has), `missing` (an entry of a file that is not live), `no file` (a live
-        dataset without one), `no dataset` (a file without its dataset).
+        dataset without one), `no dataset` (a file without its dataset), `no tag` (a policy tag that no taxonomy has).
     granted_by, at: of an entry outside, where the audit logs tell.
     """
 
@@ -32,6 +33,7 @@ class Drift:
             "missing": f"in the files and not live: {self.what}",
             "no file": "the dataset has no file in iam/datasets/",
             "no dataset": "the dataset does not exist",
+            "no tag": "no taxonomy of the project has it",
         }[self.kind]
         by = f", granted by {self.granted_by} at {self.at:%Y-%m-%d %H:%M:%S %Z}" if self.at else ""
         return f"{self.dataset}: {told}{by}"

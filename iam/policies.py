@@ -74,7 +74,7 @@ class Policies:
     def _ask(self, method: str, url: str) -> Json:
         answer = self._session.request(method, url, json=CONDITIONS if method == "POST" else None, timeout=TIMEOUT)
         if answer.status_code != 200:
-            raise NorenError(f"{method} {url.partition('?')[0]} was refused: {_words(answer)}")
+            raise NorenError(f"{method} {url.partition('?')[0]} was refused: {words(answer)}")
         found: Json = answer.json()
         return found
 
@@ -84,7 +84,7 @@ class Policies:
         if answer.status_code in (403, 404):
             return None
         if answer.status_code != 200:
-            raise NorenError(f"{method} {url} was refused: {_words(answer)}")
+            raise NorenError(f"{method} {url} was refused: {words(answer)}")
         found: Json = answer.json()
         return found
 
@@ -99,7 +99,8 @@ def entries(policy: Mapping[str, Any]) -> Iterator[Entry]:
             yield Entry({"role": binding["role"], **who} | ({"condition": condition} if condition else {}))
 
 
-def _words(answer: Any) -> str:
+def words(answer: Any) -> str:
+    """What a refusal of Google's says."""
     try:
         return str(answer.json()["error"]["message"])
     except (ValueError, KeyError, TypeError):

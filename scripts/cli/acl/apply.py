@@ -48,7 +48,8 @@ def apply_command(
     )
     record = target.record()
     if dry_run or in_ci:
-        show(apply(target.client, files, settings=settings, dry_run=True, record=record), as_json=as_json, would=True)
+        changes = apply(target.client, files, settings=settings, dry_run=True, record=record)
+        show(changes + targets.tags(target, files, dry_run=True), as_json=as_json, would=True)
         if in_ci and not dry_run:
             click.echo("In CI this is a dry run: give --yes to apply.", err=True)
         return
@@ -59,6 +60,7 @@ def apply_command(
 
     try:
         changes = apply(target.client, files, settings=settings, record=record, say=say)
+        changes += targets.tags(target, files, record, say=say)
     finally:
         target.copy(record)
     if as_json:

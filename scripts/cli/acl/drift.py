@@ -26,13 +26,18 @@ def drift_command(logs: str | None, ignore: tuple[str, ...], as_json: bool, home
     from functools import partial
 
     from iam.audit import granted
-    from iam.drift import drift
+    from iam.drift import Drift, drift
     from iam.files import load
     from iam.live import Live
 
     target = targets.target(home, cloud)
     who = partial(granted, target.client, logs) if logs else None
-    found = drift(Live(target.client), load(target.project), who, ignore)
+    files = load(target.project)
+    found = drift(Live(target.client), files, who, ignore)
+    if (manager := target.policy_tags()) is not None:
+        from iam.tags import drift_of_tags
+
+        found += [Drift(tag, kind, member) for tag, kind, member in drift_of_tags(manager, files)]
     if as_json:
         click.echo(json.dumps([difference.as_json() for difference in found], indent=2))
     else:

@@ -37,6 +37,7 @@ def plan_command(grants_only: bool, exit_code: bool, as_json: bool, home: Path |
     files = load(target.project)
     settings = Settings(grants_only=grants_only, identity=target.identity)
     changes = apply(target.client, files, settings=settings, dry_run=True, record=target.record())
+    changes += targets.tags(target, files, dry_run=True)
     show(changes, as_json=as_json, would=True)
     if exit_code and any(change.changes for change in changes):
         sys.exit(DIFFERENT)
@@ -60,6 +61,9 @@ def summary(changes: "Iterable[Change]") -> str:
         return "Nothing to change: the access lists are what iam/ says."
     words = {"create": "created", "add": "added", "remove": "removed", "renew": "renewed"}
     counts = Counter(change.action for change in changes)
-    datasets = len({change.dataset for change in changes})
+    places = {change.dataset for change in changes}
+    tags = sum(place.startswith("policy tag ") for place in places)
+    datasets = len(places) - tags
     told = ", ".join(f"{counts[action]} {word}" for action, word in words.items() if counts[action])
-    return f"{datasets} dataset{'s' * (datasets != 1)}: {told}"
+    where = [f"{n} {word}{'s' * (n != 1)}" for n, word in ((datasets, "dataset"), (tags, "policy tag")) if n]
+    return f"{', '.join(where)}: {told}"

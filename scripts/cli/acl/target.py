@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from google.cloud import bigquery
 
     from dataflow.objects import Objects
+    from iam.files import AccessFiles
+    from iam.plan import Change
     from iam.record import LedgerRecord
+    from iam.tags import PolicyTags
 
 APPLIER = "acl-applier"
 """The service identity, in iam/principals.json, that owns every dataset's access list."""
@@ -25,7 +28,7 @@ class Target:
     """client: of google-cloud-bigquery. project: the files, for the project that the client speaks to.
 
     identity: who the client asks as, where that is known; never empty on the local stack. ledgers: the store of the
-    ledgers. warehouse: a client that writes operations.ledger.
+    ledgers. warehouse: a client that writes operations.ledger. cloud: whether it is BigQuery itself.
     """
 
     client: "bigquery.Client"
@@ -33,6 +36,15 @@ class Target:
     identity: str | None
     ledgers: "Objects"
     warehouse: "Callable[[], bigquery.Client]"
+    cloud: bool = False
+
+    def policy_tags(self) -> "PolicyTags | None":
+        """The policy tags of Data Catalog; None on the local stack, whose gateway reads iam/policy_tags.json itself."""
+        if not self.cloud:
+            return None
+        from iam.tags import PolicyTags
+
+        return PolicyTags(self.client._http)
 
     def record(self) -> "LedgerRecord":
         from iam.record import record_of
@@ -64,7 +76,7 @@ def target(home: Path | None, cloud: bool) -> Target:
 
         client = bigquery_client(project.id)
         named = Project(project.root, client.project)
-        return Target(client, named, session_user(client), cloud_ledgers(named), lambda: client)
+        return Target(client, named, session_user(client), cloud_ledgers(named), lambda: client, cloud)
     from dataflow.objects import LocalObjects
     from scripts.stack.callers import caller_client
     from scripts.stack.endpoints import load
@@ -74,6 +86,25 @@ def target(home: Path | None, cloud: bool) -> Target:
     client = caller_client(stack, identity)
     ledgers = LocalObjects(stack.home.root / "ledger")
     return Target(client, Project(project.root, stack.project_id), identity, ledgers, stack.warehouse_client)
+
+
+def tags(
+    target: Target,
+    files: "AccessFiles",
+    record: "LedgerRecord | None" = None,
+    *,
+    dry_run: bool = False,
+    say: "Callable[[Change], None]" = lambda _: None,
+) -> "list[Change]":
+    """The readers of policy tags, made what the files say; told once they are made."""
+    if (manager := target.policy_tags()) is None:
+        return []
+    from iam.tags import apply_tags
+
+    changes = apply_tags(manager, files, dry_run=dry_run, intended=record.tags if record else lambda _: None)
+    for change in changes:
+        say(change)
+    return changes
 
 
 def cloud_ledgers(project: Project) -> "Objects":
