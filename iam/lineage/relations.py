@@ -1,5 +1,7 @@
 """Lineage as the access engine's tables: what each view reads, and which columns of it. Policy tags ask for those."""
 
+from functools import lru_cache
+
 from iam.engine import Kind, Table, TableName
 from iam.engine.from_dbt import KINDS
 from iam.lineage.trace import Lineage
@@ -11,8 +13,9 @@ def named(relation: str) -> TableName:
     return TableName(*relation.split(".", 2))
 
 
+@lru_cache(2)
 def tables(lineage: Lineage) -> dict[TableName, Table]:
-    """The engine's tables: what each view reads, and which columns of it."""
+    """The engine's tables: what each view reads, and which columns of it. Not to be changed: they are kept."""
     found = {}
     for relation, model in lineage.models.items():
         kind = KINDS.get(model.kind, Kind.TABLE)

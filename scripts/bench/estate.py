@@ -2,8 +2,9 @@
 
     python -m scripts.bench.estate DIRECTORY
 
-writes what `noren acl` reads: `iam/`, and dbt's manifest with compiled SQL under `dbt/target/`. The shape is that of a
-company: domains with a dataset in each layer, views over views that are authorized one by one, groups within groups.
+writes what `noren acl` reads: `iam/`, the models and sources of `dbt/`, and the manifest that dbt would make of them,
+with compiled SQL, under `dbt/target/`. The shape is that of a company: domains with a dataset in each layer, views over
+views that are authorized one by one, groups within groups. Contracts and policy are those of the repository.
 """
 
 import argparse
@@ -20,7 +21,14 @@ from dataflow.project import Project
 Json = dict[str, Any]
 
 PROJECT = "noren-estate"
-COLUMNS = ("user_token", "day", "area", "screen", "amount")
+COLUMNS = {
+    "user_token": "pseudonym",
+    "day": "quasi_identifier",
+    "area": "location",
+    "screen": "internal",
+    "amount": "sensitive",
+}
+"""column of every table -> what it tells"""
 TABLES = 3
 """Tables of an anonymized dataset."""
 MEMBERS = 5
@@ -36,11 +44,25 @@ class View:
     dataset: str
     table: str
     reads: tuple[tuple[str, str], ...]
-    columns: tuple[str, ...] = COLUMNS
+    columns: tuple[str, ...] = tuple(COLUMNS)
 
     @property
     def sql(self) -> str:
-        names = [f"`{PROJECT}`.`{dataset}`.`{table}`" for dataset, table in self.reads]
+        return self._select([f"`{PROJECT}`.`{dataset}`.`{table}`" for dataset, table in self.reads])
+
+    @property
+    def model(self) -> str:
+        """As dbt takes it."""
+        return self._select(
+            [
+                f"{{{{ source('{dataset}', '{table}') }}}}"
+                if dataset.startswith("anonymized")
+                else f"{{{{ ref('{table}') }}}}"
+                for dataset, table in self.reads
+            ]
+        )
+
+    def _select(self, names: list[str]) -> str:
         first = f"SELECT {', '.join(f'a.{column}' for column in self.columns)} FROM {names[0]} AS a"  # noqa: S608
         joined = (f" JOIN {name} AS b{n} ON a.user_token = b{n}.user_token" for n, name in enumerate(names[1:]))
         return first + "".join(joined)
@@ -87,9 +109,11 @@ def invent(datasets: int = 200, views: int = 2000, groups: int = 500, seed: int 
 def write(root: Path, estate: Estate) -> Project:
     """The project of an estate, in `root`."""
     here = Project.find(Path(__file__))
-    for folder in ("dataflow", "iam/datasets", "iam/authorized_views", "dbt/target"):
+    for folder in ("dataflow/contracts", "iam/datasets", "iam/authorized_views", "dbt/target", "dbt/models/staging"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     shutil.copyfile(here.policy, root / "dataflow" / "policy.yaml")
+    for contract in here.contracts.glob("*.yaml"):
+        shutil.copyfile(contract, root / "dataflow" / "contracts" / contract.name)
     shutil.copyfile(here.iam / "layers.yaml", root / "iam" / "layers.yaml")
     owner: Json = {"role": "OWNER", "userByEmail": f"acl-applier@{PROJECT}.iam.gserviceaccount.com"}
     for dataset, readers in estate.grants.items():
@@ -109,7 +133,39 @@ def write(root: Path, estate: Estate) -> Project:
     applier: Json = {"email": owner["userByEmail"], "purpose": "Applies the access lists.", "active": True}
     _dump(root / "iam" / "principals.json", [applier])
     (root / "dbt" / "target" / "manifest.json").write_text(json.dumps(manifest(estate)), "utf-8")
+    _write_dbt(root / "dbt", here.dbt, estate)
     return Project(root, PROJECT)
+
+
+def _write_dbt(root: Path, own: Path, estate: Estate) -> None:
+    """Models and sources. own: the dbt project of the repository, whose profile and names of datasets hold here too."""
+    shutil.copyfile(own / "profiles.yml", root / "profiles.yml")
+    (root / "macros").mkdir(exist_ok=True)
+    shutil.copyfile(own / "macros" / "generate_schema_name.sql", root / "macros" / "generate_schema_name.sql")
+    datasets = sorted({view.dataset for view in estate.views})
+    config = {"+materialized": "view", **{dataset: {"+schema": dataset} for dataset in datasets}}
+    project = {
+        "name": "noren",
+        "version": "1.0.0",
+        "config-version": 2,
+        "profile": "noren",
+        "models": {"noren": config},
+    }
+    (root / "dbt_project.yml").write_text(json.dumps(project, indent=1), "utf-8")
+    for dataset in datasets:
+        (root / "models" / dataset).mkdir(exist_ok=True)
+    for view in estate.views:
+        (root / "models" / view.dataset / f"{view.table}.sql").write_text(f"{view.model}\n", "utf-8")
+    columns = [
+        {"name": column, "data_type": "STRING", "config": {"meta": {"classification": word}}}
+        for column, word in COLUMNS.items()
+    ]
+    tables: dict[str, list[Json]] = {}
+    for dataset, table in estate.sources:
+        tables.setdefault(dataset, []).append({"name": table, "columns": columns})
+    sources = [{"name": dataset, "schema": dataset, "tables": found} for dataset, found in tables.items()]
+    document = {"version": 2, "sources": sources}  # JSON is YAML
+    (root / "models" / "estate.yml").write_text(json.dumps(document, indent=1), "utf-8")
 
 
 def manifest(estate: Estate) -> Json:

@@ -63,5 +63,6 @@ def _tracked(project: Project, revision: str) -> Iterator[str]:
     )
     for line in done.stdout.decode().split("\0"):
         if line:
-            described, _, path = line.partition("\t")
-            yield f"{described.split()[2]} {path}"
+            told, _, path = line.partition("\t")
+            if not set(path.split("/")[:-1]) & set(NOT_MODELS):
+                yield f"{told.split()[2]} {path}"

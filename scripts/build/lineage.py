@@ -16,6 +16,9 @@ from scripts.build import digest
 KEPT = 8
 """Manifests that are kept: that of now, and of the revisions that one compares with."""
 
+_traced: dict[Path, Lineage] = {}
+"""What this process traced from the cache, by the cache's file: a revision with the models of now has the same."""
+
 
 def lineage_of(
     project: Project,
@@ -38,10 +41,12 @@ def lineage_of(
     flows = cache.Cache(place / "flows.msgpack")
     name = digest.models(project, revision, described)
     file = place / f"models-{name}.msgpack"
+    if file in _traced:
+        return _traced[file]
     known = cache.read(file, list[Model])
     if known is not None:
         try:
-            return trace(project.id, known, beginnings, flows)
+            return _traced.setdefault(file, trace(project.id, known, beginnings, flows))
         except StaleError:
             pass
     if revision is None:

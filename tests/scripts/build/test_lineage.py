@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from dataflow.errors import NorenError
 from dataflow.project import Project
 from iam.engine import TableName, from_dbt
+from scripts.build import digest
 from scripts.build.lineage import lineage_of
 from scripts.build.manifest import manifest_of
 from scripts.cli.acl.diff import diff_command
@@ -108,6 +109,17 @@ def test_caches_hold_no_sql(here: Project) -> None:
     files = list((here.state / "cache" / "lineage").iterdir())
     assert len(files) == 3  # flows, models, origins
     assert not [file for file in files if b"= 'page_view'" in file.read_bytes()]  # a literal of top_screens
+
+
+def test_what_dbt_made_and_git_has_makes_no_other_models(here: Project) -> None:
+    made = here.dbt / "target" / "manifest.json"
+    made.parent.mkdir(exist_ok=True)
+    made.write_text("{}")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "add", "-f", "dbt/target"], cwd=here.root, check=True)
+    subprocess.run([*git, "commit", "-qm", "made"], cwd=here.root, check=True)
+    described = digest.described(here)
+    assert digest.models(here, (here, "HEAD"), described) == digest.models(here, None, described)
 
 
 def test_lint_asks_dbt_for_nothing_that_lineage_compiled(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
