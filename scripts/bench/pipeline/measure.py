@@ -19,7 +19,8 @@ CORES = 2
 MANY = 100
 """Events a message where messages hold many."""
 
-FAST_DIRECTORY = Path("/dev/shm")  # noqa: S108  (a journal that needs no disk, to tell the disk's share; removed)
+FAST_DIRECTORY = Path("/dev/shm")  # noqa: S108  # nosec B108
+"""For a journal that needs no disk, to tell the disk's share; made and removed by us."""
 
 
 @dataclass(frozen=True)

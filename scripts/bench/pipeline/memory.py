@@ -6,10 +6,10 @@ what must not grow is everything else.
 
 import re
 import time
-import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import psutil
 
 from scripts.bench.pipeline.delays import WARM_EVENTS, WARM_FROM
@@ -89,5 +89,5 @@ def measure_memory(site: Site, stream: str, rate: float, seconds: float) -> Memo
 
 def state_size(port: int) -> float:
     """What the pipeline says that its operators hold, MiB."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
-        return sum(float(value) for value in _STATE.findall(answer.read().decode())) / MEBIBYTE
+    answer = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30)
+    return sum(float(value) for value in _STATE.findall(answer.text)) / MEBIBYTE
