@@ -99,6 +99,7 @@ def test_generated_events_give_the_plain_rows(name: str, keys: KeyRing, countrie
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", MADE)
 def test_a_million_generated_events_give_the_plain_rows(name: str, keys: KeyRing, countries: Countries) -> None:
     generated(*MADE[name], LONG // len(MADE), keys, countries)
