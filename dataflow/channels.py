@@ -9,6 +9,10 @@ from dataflow.errors import NorenError
 UNLIMITED = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 
 
+RECONNECT_MILLISECONDS = 1_000
+"""Longest pause between two tries to reach a server on this machine that is away; gRPC's own is two minutes."""
+
+
 def plain(address: str, options: Sequence[tuple[str, Any]] = ()) -> Any:
     """A grpc.Channel without TLS, to a server of the local stack. It goes through no proxy of the machine.
 
@@ -18,7 +22,8 @@ def plain(address: str, options: Sequence[tuple[str, Any]] = ()) -> Any:
     import grpc
 
     require_loopback(address)
-    return grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0), *options])  # noqa: TID251  (here)
+    ours = [("grpc.enable_http_proxy", 0), ("grpc.max_reconnect_backoff_ms", RECONNECT_MILLISECONDS)]
+    return grpc.insecure_channel(address, options=[*ours, *options])  # noqa: TID251  (here)
 
 
 def require_loopback(address: str) -> None:

@@ -12,7 +12,7 @@ from google.cloud import bigquery
 
 from dataflow.errors import NorenError
 from dataflow.schemas import Table
-from dataflow.sinks.patience import NotYet, Passing
+from dataflow.sinks.patience import CALL_SECONDS, NO_RETRY, NotYet, Passing
 
 _NAMES = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN", "STRUCT": "RECORD"}
 
@@ -25,7 +25,7 @@ def ensure(client: bigquery.Client, table: Table) -> None:
     """
     reference = f"{client.project}.{table.id}"
     try:
-        live = client.get_table(reference)
+        live = client.get_table(reference, retry=NO_RETRY, timeout=CALL_SECONDS)
     except api.NotFound:
         _create(client, table, reference)
         return
@@ -35,7 +35,7 @@ def ensure(client: bigquery.Client, table: Table) -> None:
         return
     live.schema = [bigquery.SchemaField.from_api_repr(field) for field in merged]
     try:
-        client.update_table(live, ["schema"])
+        client.update_table(live, ["schema"], retry=NO_RETRY, timeout=CALL_SECONDS)
     except api.PreconditionFailed:
         raise NotYet(Passing.OUTAGE, "another process changes the table") from None
 
@@ -46,7 +46,7 @@ def _create(client: bigquery.Client, table: Table, reference: str) -> None:
     fresh.description = table.description
     fresh.labels = table.labels
     try:
-        client.create_table(fresh, exists_ok=True)
+        client.create_table(fresh, exists_ok=True, retry=NO_RETRY, timeout=CALL_SECONDS)
     except api.NotFound as error:
         raise NorenError(f"{table.dataset}: there is no such dataset; run noren acl apply first.") from error
 

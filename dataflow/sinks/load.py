@@ -18,7 +18,7 @@ from dataflow.errors import NorenError
 from dataflow.schemas import Table
 from dataflow.sinks import ensure
 from dataflow.sinks.parquet import to_parquet
-from dataflow.sinks.patience import NotYet, Passing, Patience, described, passing_reason
+from dataflow.sinks.patience import CALL_SECONDS, NO_RETRY, NotYet, Passing, Patience, described, passing_reason
 from dataflow.sinks.question import written
 
 MOST_ATTEMPTS = 20
@@ -31,11 +31,6 @@ MOST_PARTITIONS = 3_000
 _LOST_JOB_SECONDS = 10
 """How long a job that exists (409) may be unknown (404) before it counts as orphaned: BigQuery answers so for a moment
 (https://github.com/googleapis/python-bigquery/issues/2134)."""
-
-_CALL_SECONDS = 60.0
-
-NO_RETRY: Any = None
-"""Patience is ours, and in one place."""
 
 ORPHANED = "orphaned"
 """The reason for which a job failed that nobody knows."""
@@ -146,7 +141,7 @@ class LoadSink:
                     size=buffer.getbuffer().nbytes,
                     location=self._location(table),
                     num_retries=0,
-                    timeout=_CALL_SECONDS,
+                    timeout=CALL_SECONDS,
                 )
             except api.Conflict:
                 return None
@@ -166,7 +161,7 @@ class LoadSink:
                     job_id,
                     location=self._location(table),
                     retry=NO_RETRY,
-                    timeout=_CALL_SECONDS,
+                    timeout=CALL_SECONDS,
                 )
             except api.NotFound:
                 return None
@@ -184,7 +179,7 @@ class LoadSink:
         """Where the dataset is: a job is found only with its location."""
         if table.dataset not in self._locations:
             reference = f"{self._client.project}.{table.dataset}"
-            found = self._client.get_dataset(reference, timeout=_CALL_SECONDS)
+            found = self._client.get_dataset(reference, retry=NO_RETRY, timeout=CALL_SECONDS)
             self._locations[table.dataset] = found.location
         return self._locations[table.dataset]
 

@@ -28,6 +28,12 @@ OUTAGE_SECONDS = 600.0
 nothing."""
 
 
+CALL_SECONDS = 60.0
+"""For one call: without a limit the client waits for ever where no answer comes."""
+
+NO_RETRY: Any = None
+"""For every call of the client: its own retries are silent, and sleep up to a minute after the outage is over."""
+
 _now = time.monotonic
 _sleep = time.sleep
 

@@ -6,6 +6,7 @@ import polars as pl
 from google.cloud import bigquery
 
 from dataflow.schemas import Table
+from dataflow.sinks.patience import CALL_SECONDS, NO_RETRY
 
 
 def written(client: bigquery.Client, table: Table, rows: pl.DataFrame, batch_id: str) -> int:
@@ -28,4 +29,7 @@ def written(client: bigquery.Client, table: Table, rows: pl.DataFrame, batch_id:
             bigquery.ScalarQueryParameter("last", "TIMESTAMP", last),
         ]
     )
-    return int(next(iter(client.query_and_wait(query, job_config=config)))[0])
+    found = client.query_and_wait(
+        query, job_config=config, retry=NO_RETRY, job_retry=NO_RETRY, api_timeout=CALL_SECONDS
+    )
+    return int(next(iter(found))[0])

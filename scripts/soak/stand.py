@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from dataflow.bundle import BundleStore, Texts
 from dataflow.bundle.publish import Approval, publish
 from dataflow.channels import UNLIMITED, plain
 from dataflow.contract import Contract, load_contracts
+from dataflow.errors import NorenError
 from dataflow.keys.signing import Verifier, development_signer, public_file
 from dataflow.objects import LocalObjects
 from dataflow.objects.places import open_objects
@@ -35,6 +37,9 @@ from scripts.stack.streams import LocalTopics
 from scripts.stack.supervisor import Stack, free_port
 
 STREAM = "app_event"
+
+ANSWER_SECONDS = 30.0
+"""A server that was started again is reached within."""
 
 _VERSION = re.compile(r"^version: (\S+)$", re.MULTILINE)
 
@@ -85,9 +90,17 @@ class Stand:
         return f"projects/{self.project.id}/subscriptions/{self.shard}"
 
     def published(self) -> int:
-        """Messages that the broker accepted."""
-        counted: int = statistics(self.direct.pubsub)["topics"][self.topics.topic(STREAM)]["published"]
-        return counted
+        """Messages that the broker accepted. Raises NorenError when it does not answer."""
+        end = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                counted: int = statistics(self.direct.pubsub)["topics"][self.topics.topic(STREAM)]["published"]
+            except NorenError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)  # it was killed, and gRPC makes a pause before it tries again
+                continue
+            return counted
 
     def start_pipeline(self, sink: str) -> PipelineProcess:
         """`noren run` as it is, but for its clock."""

@@ -1,15 +1,23 @@
 """Tables as contracts describe them, on the emulator: made, and given what they lack."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from google.api_core import exceptions as api
 from google.cloud import bigquery
 
+from dataflow.clients import bigquery_client
 from dataflow.errors import NorenError
 from dataflow.schemas import Table
 from dataflow.schemas.columns import Column, ColumnType
+from dataflow.sinks.ensure import ensure
 from dataflow.sinks.load import LoadSink
+from dataflow.sinks.question import written
+from scripts.faults.faults import Fault, Faults
+from scripts.faults.http import HttpFaults
+from scripts.stack.endpoints import Endpoints
 from tests.dataflow.sinks.cases import COLUMNS, FLOOR, PLACE, ROWS, frame, stored
 
 
@@ -108,3 +116,24 @@ def test_a_table_that_two_change_at_once_has_the_columns_of_both(
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(sink.ensure, wider))
     assert {field.name for field in client.get_table(table.id).schema} >= {"c0", "c1", "c2", "c3"}
+
+
+def test_the_client_makes_no_tries_of_its_own_for_they_are_silent_and_outlast_the_outage(
+    servers: Endpoints, sink: LoadSink, table: Table
+) -> None:
+    sink.ensure(table)
+    calls: list[Callable[[bigquery.Client], object]] = [
+        lambda client: ensure(client, table),
+        lambda client: ensure(
+            client, replace(table, columns=(*table.columns, Column("more", "more", ColumnType.STRING)))
+        ),
+        lambda client: ensure(client, replace(table, name="another")),
+        lambda client: written(client, table, frame(table), "batch"),
+    ]
+    for call, passed in zip(calls, (0, 1, 1, 0), strict=True):
+        faults = Faults(*[None] * passed, Fault("refuse"))
+        with HttpFaults(servers.warehouse, faults) as faulty:
+            client = bigquery_client(servers.project_id, faulty.url, servers.secret)
+            with pytest.raises(api.ServiceUnavailable):
+                call(client)
+        assert len(faults.injected) == 1

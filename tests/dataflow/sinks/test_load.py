@@ -184,7 +184,7 @@ def test_no_answer_at_all_is_given_up_and_tried_again(
     batch: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("dataflow.sinks.load._CALL_SECONDS", 0.5)
+    monkeypatch.setattr("dataflow.sinks.load.CALL_SECONDS", 0.5)
     sink.ensure(table)
     with HttpFaults(servers.warehouse, Faults(Fault("hang"), only=lambda call: LOADS in call)) as faulty:
         LoadSink(bigquery_client(servers.project_id, faulty.url, servers.secret)).write(table, frame(table), batch)
