@@ -102,7 +102,9 @@ def test_a_broken_line_is_one_reject_with_its_own_bytes_and_the_others_go_on(mak
     assert found == {(0, 1): ("malformed_json", "$", lines[1]), (0, 2): ("wrong_type", "user_id", lines[2])}
 
 
-@pytest.mark.parametrize("data", [b"", b"\n\r\n \n", gzip.compress(b"")])
+@pytest.mark.parametrize(
+    "data", [b"", b"\n\r\n \n", gzip.compress(b"")], ids=["nothing", "empty lines", "gzip of nothing"]
+)
 def test_a_message_without_events_is_one_dead_event(make: Make, data: bytes) -> None:
     assert make(Format.NDJSON).refusals(data) == [("empty_message", "$")]
 
