@@ -1,16 +1,13 @@
-"""The `noren` command line: a table of verbs, each in a module of its own that is imported when it is called.
+"""The `noren` command line: a table of verbs."""
 
-`noren --help` has to answer in under 0.3 s, so the one-line help stands here and nothing heavy is imported.
-"""
-
-import importlib
 import sys
 
 import click
 
 from dataflow.errors import NorenError
+from scripts.cli.verbs import Table, Verbs
 
-VERBS = {
+VERBS: Table = {
     "acl": ("scripts.cli.acl:acl", "Who sees what: check, plan and apply the access files of iam/."),
     "bench": ("scripts.cli.bench:bench", "Measure speed."),
     "build": ("scripts.cli.build:build_command", "Grant, build the dbt models, authorize them, and check."),
@@ -32,28 +29,11 @@ VERBS = {
     "up": ("scripts.cli.up:up", "Start the local stack."),
     "verify": ("scripts.cli.verify:verify", "Hold the access engine against a real BigQuery."),
 }
-"""verb -> (module:command, one line of help)"""
 
 
-class Verbs(click.Group):
-    """A click group that imports a verb's module only when the verb is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        module, _, name = VERBS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(verb, VERBS[verb][1]) for verb in sorted(VERBS)])
-
-
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: noren up")
+@click.group(
+    cls=Verbs, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: noren up"
+)
 @click.version_option(package_name="noren")
 def noren() -> None:
     """The curtain between raw personal data and the people who analyse it."""

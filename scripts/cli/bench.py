@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 
-@click.group("bench")
+@click.group(epilog="Example: noren bench access")
 def bench() -> None:
     """Measure speed, beside other ways to do the same work, in the same run."""
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scripts.main_job.job import Input, Result
 
 
-@click.command(epilog="Example: scripts/demo --events 50000 --keep")
+@click.command(epilog="Example: noren demo --events 50000 --keep")
 @click.option(
     "--input", "file", type=click.Path(path_type=Path), help="CSV of check-ins to replay; else a simulated app."
 )

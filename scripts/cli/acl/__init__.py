@@ -1,13 +1,10 @@
-"""`noren acl`: who sees what, from the files of iam/.
-
-A table of verbs like that of `noren` itself: each is a module of its own and imported when it is called.
-"""
-
-import importlib
+"""`noren acl`: who sees what, from the files of iam/."""
 
 import click
 
-VERBS = {
+from scripts.cli.verbs import Table, Verbs
+
+VERBS: Table = {
     "apply": ("scripts.cli.acl.apply:apply_command", "Make the access lists of all datasets what iam/ says."),
     "diff": ("scripts.cli.acl.diff:diff_command", "Say what a change means in people and columns."),
     "drift": ("scripts.cli.acl.drift:drift_command", "Compare live datasets with the files, and say who granted what."),
@@ -23,27 +20,8 @@ VERBS = {
     "plan": ("scripts.cli.acl.plan:plan_command", "Say what apply would change."),
     "who-read": ("scripts.cli.acl.who_read:who_read_command", "Say who read which classified column, from audit logs."),
 }
-"""verb -> (module:command, one line of help)"""
 
 
-class Verbs(click.Group):
-    """A click group that imports a verb's module only when the verb is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's interface)
-        return sorted(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in VERBS:
-            return None
-        module, _, name = VERBS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(verb, VERBS[verb][1]) for verb in sorted(VERBS)])
-
-
-@click.group(cls=Verbs, epilog="Example: noren acl apply --dry-run")
+@click.group(cls=Verbs, verbs=VERBS, epilog="Example: noren acl apply --dry-run")
 def acl() -> None:
     """Access as code: who sees what, from the files of iam/."""

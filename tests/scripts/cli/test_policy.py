@@ -115,10 +115,3 @@ def test_key_is_for_production_and_wrapped_by_kms(project: Path) -> None:
             "noren: a development key is made by noren policy publish itself; this one is wrapped by Cloud KMS.\n",
         )
     assert not (project / "keys").exists()
-
-
-@pytest.mark.parametrize("verb", ["check", "diff", "publish", "key"])
-def test_help_has_an_example(verb: str, project: Path) -> None:
-    code, said, _ = noren(project, verb, "--help")
-    assert code == 0
-    assert f"Example: noren policy {verb}" in said

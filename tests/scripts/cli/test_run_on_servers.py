@@ -286,10 +286,5 @@ def test_elsewhere_a_line_comes_every_ten_seconds_when_something_changed(capsys:
     assert [said.split(", ")[1] for said in capsys.readouterr().err.splitlines()] == ["1 raw", "3 raw", "4 raw"]
 
 
-def test_help_has_an_example() -> None:
-    done = CliRunner().invoke(run, ["--help"])
-    assert (done.exit_code, "Example: noren run app_event" in done.stdout) == (0, True)
-
-
 def test_progress_in_json_has_the_sum() -> None:
     assert json.loads(json.dumps(PROGRESS.to_dict()))["accounted"] == 12_345

@@ -66,7 +66,3 @@ def test_a_run_that_breaks_off_keeps_its_data(project: Path, monkeypatch: pytest
     playing(monkeypatch, error=ValueError("x"))
     assert CliRunner().invoke(soak, ["--seed", "7"]).exit_code == 1
     assert kept(project) == ["data"]
-
-
-def test_help_has_an_example() -> None:
-    assert "Example: noren soak" in CliRunner().invoke(soak, ["--help"]).stdout

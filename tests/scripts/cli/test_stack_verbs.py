@@ -105,10 +105,3 @@ def test_ctrl_c_stops_everything_with_exit_code_0(tmp_path: Path) -> None:
     assert up.stderr.read().splitlines()[-1] == "The local stack is stopped."
     assert [answers(service) for service in running.services.values()] == [False] * 3
     up.stderr.close()
-
-
-@pytest.mark.parametrize("verb", ["up", "down", "status"])
-def test_help_has_an_example(verb: str) -> None:
-    code, said, _ = noren(verb, "--help")
-    assert code == 0
-    assert f"Example: noren {verb}" in said

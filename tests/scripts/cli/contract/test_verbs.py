@@ -192,8 +192,3 @@ def test_propose_without_a_stack_says_how_to_start_one(project: Path) -> None:
 def test_propose_of_an_unknown_stream_is_refused(project: Path) -> None:
     _, sentence = refused("propose", "--stream", "nothing")
     assert sentence == "nothing is no stream: there are contracts for app_event, checkin."
-
-
-def test_help_of_each_verb_has_an_example() -> None:
-    for verb in ("check", "diff", "new", "propose", "render"):
-        assert f"Example: noren contract {verb}" in run(verb, "--help")

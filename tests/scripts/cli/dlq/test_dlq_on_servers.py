@@ -298,9 +298,3 @@ def test_the_first_message_stays_named_through_replays(world: World) -> None:
     world.start()
     raw, dead, duplicates = world.settled()
     assert raw + dead + duplicates == world.published()
-
-
-def test_help_has_examples() -> None:
-    for verb in ("list", "show", "replay", "expire"):
-        done = CliRunner().invoke(dlq, [verb, "--help"])
-        assert (done.exit_code, f"Example: noren dlq {verb}" in done.stdout) == (0, True)
