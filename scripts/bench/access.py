@@ -9,6 +9,7 @@ at a time.
 """
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -28,23 +29,32 @@ from scripts.bench.estate import Estate, invent, write
 ROUNDS = 3
 GIT = ("git", "-c", "user.name=noren", "-c", "user.email=noren@example.com")
 
+type Asked = tuple[str, Sequence[str]]
+"""A pattern of what a command prints, and its words."""
+
 
 @dataclass(frozen=True)
 class Figure:
-    """seconds, cpu: the fastest and the slowest of the rounds, by the clock and of user and system together."""
+    """seconds, cpu: the fastest and the slowest of the rounds, by the clock and of user and system together.
+
+    found: what it told in its last round: models, findings, readings, members, datasets or changes; 0 only of a plan
+    where nothing differs.
+    """
 
     name: str
     seconds: tuple[float, float]
     cpu: tuple[float, float]
+    found: int
 
 
 def measure(
     datasets: int = 200,
     views: int = 2000,
     groups: int = 500,
+    rounds: int = ROUNDS,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Figure]:
-    """The figures. Raises NorenError when a command fails."""
+    """The figures. Raises NorenError when a command fails, or finds nothing where there is something."""
     with tempfile.TemporaryDirectory() as directory:
         estate = invent(datasets, views, groups)
         project = write(Path(directory), estate)
@@ -52,30 +62,34 @@ def measure(
             subprocess.run([*GIT, *words], cwd=project.root, check=True)  # noqa: S603
         _grant(project, estate)
 
-        def planned(live: bool) -> None:
+        def planned(live: bool) -> int:
             files = load(project)
-            for name in stated(files):
+            plans = (
                 plan(files, name, _live(files, name) if live else [], lambda _: "1", EVERYTHING)
+                for name in stated(files)
+            )
+            return sum(len(one.changes) for one in plans)
 
         top = next(view for view in reversed(estate.views) if view.dataset.startswith("marts"))
         table, person = f"{top.dataset}.{top.table}", estate.groups[estate.grants[top.dataset][0]][2][0]
         say("dbt compiles the models, and lineage traces them: minutes")
-        found = [_timed("lineage, cold", lambda: _noren(project, "lineage", "--no-html"), 1)]
-        commands: dict[str, Sequence[str]] = {
-            "lineage, warm": ("lineage", "--no-html"),
-            "lint": ("acl", "lint"),
-            "diff": ("acl", "diff", "HEAD"),
-            "explain --why": ("acl", "explain", "--why", person, table),
-            "explain --who": ("acl", "explain", "--who", ".".join(top.reads[0])),
-            "explain --what": ("acl", "explain", "--what", person),
-            "matrix": ("acl", "matrix", "--html", os.devnull),
+        traced: Asked = (r"^\S+ .*columns", ("lineage", "--no-html"))
+        figures = [_timed("lineage, cold", partial(_noren, project, *traced), 1)]
+        commands: dict[str, Asked] = {
+            "lineage, warm": traced,
+            "lint": (r" NRN\d+ ", ("acl", "lint")),
+            "diff": (r" can (now|no longer) read ", ("acl", "diff", "HEAD")),
+            "explain --why": (r" can query ", ("acl", "explain", "--why", person, table)),
+            "explain --who": (r"^\S+: \d+ member", ("acl", "explain", "--who", ".".join(top.reads[0]))),
+            "explain --what": (r"^\S+__\S+: ", ("acl", "explain", "--what", person)),
+            "matrix": (r" members, ", ("acl", "matrix", "--html", os.devnull)),
         }
-        for name, call in commands.items():
+        for name, asked in commands.items():
             say(name)
-            found.append(_timed(name, partial(_noren, project, *call), ROUNDS))
-        found.append(_timed("plan, nothing differs", lambda: planned(live=True), ROUNDS))
-        found.append(_timed("plan, everything differs", lambda: planned(live=False), ROUNDS))
-        return found
+            figures.append(_timed(name, partial(_noren, project, *asked), rounds))
+        figures.append(_timed("plan, nothing differs", lambda: planned(live=True), rounds))
+        figures.append(_timed("plan, everything differs", lambda: planned(live=False), rounds))
+        return figures
 
 
 def _grant(project: Project, estate: Estate) -> None:
@@ -91,7 +105,8 @@ def _live(files: AccessFiles, dataset: str) -> list[dict[str, object]]:
     return [entry.resource for entry in wanted(files, dataset)]
 
 
-def _noren(project: Project, *words: str) -> None:
+def _noren(project: Project, pattern: str, words: Sequence[str]) -> int:
+    """How often a command prints what the pattern describes."""
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "scripts.cli", *words],
         cwd=project.root,
@@ -102,16 +117,24 @@ def _noren(project: Project, *words: str) -> None:
     )
     if done.returncode not in (0, 1) or done.stderr.startswith(("noren:", "Traceback")):
         raise NorenError(f"noren {' '.join(words)} failed: {(done.stderr.strip() or 'no output').splitlines()[-1]}")
+    found = len(re.findall(pattern, done.stdout, re.MULTILINE))
+    if not found:
+        raise NorenError(f"noren {' '.join(words)} found nothing: the seconds that it took say nothing.")
+    return found
 
 
-def _timed(name: str, run: Callable[[], None], rounds: int) -> Figure:
-    seconds, cpu = [], []
+def _timed(name: str, run: Callable[[], int], rounds: int) -> Figure:
+    seconds, cpu, found = [], [], 0
     for _ in range(rounds):
         began, used = time.perf_counter(), _cpu()
-        run()
+        found = run()
         seconds.append(time.perf_counter() - began)
         cpu.append(_cpu() - used)
-    return Figure(name, (round(min(seconds), 3), round(max(seconds), 3)), (round(min(cpu), 3), round(max(cpu), 3)))
+    return Figure(name, _spread(seconds), _spread(cpu), found)
+
+
+def _spread(taken: Sequence[float]) -> tuple[float, float]:
+    return round(min(taken), 3), round(max(taken), 3)
 
 
 def _cpu() -> float:
