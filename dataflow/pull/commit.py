@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +11,7 @@ import polars as pl
 from dataflow.errors import NorenError
 from dataflow.journal import Entry, Group, Journal
 from dataflow.journal.journal import concatenate
+from dataflow.operators.deduplicate import HORIZON
 from dataflow.pull.fit import columns, fit
 from dataflow.pull.stage import Staged
 from dataflow.schemas import Table
@@ -28,6 +30,9 @@ MOST_WAITING = 256
 
 MOST_WAITING_BYTES = 96 << 20
 """The same in bytes of rows, those that are being written included: bounds memory, whatever size messages have."""
+
+FORGET_SECONDS = 600.0
+"""Between two looks for what the horizon has passed: a process that runs for months keeps a journal of days."""
 
 
 class Committer:
@@ -57,6 +62,7 @@ class Committer:
         self._room = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._pool = ThreadPoolExecutor(len(tables), thread_name_prefix="load")
+        self._forgot = time.monotonic()
         self.failure: BaseException | None = None
         self.committed = 0
         """Entries that every table has."""
@@ -190,6 +196,9 @@ class Committer:
         list(self._pool.map(lambda role: self._write(tables[role], writes[role], group.id, begun), writes))
         self._journal.commit(group)
         self.committed = group.last + 1
+        if time.monotonic() - self._forgot >= FORGET_SECONDS:
+            self._journal.forget(HORIZON)
+            self._forgot = time.monotonic()
 
     def _write(self, table: Table, rows: pl.DataFrame, batch_id: str, begun: bool) -> None:
         if begun and self._sink.recover(table, batch_id):

@@ -9,6 +9,9 @@ import polars as pl
 
 from dataflow.journal import Entry, Journal
 from dataflow.outputs.base import Output, Run, StagedEntry
+from dataflow.telemetry.catalogue import Stage
+from dataflow.telemetry.pipeline import Telemetry
+from dataflow.telemetry.trace import NO_TRACE, BatchTrace
 
 MOST_QUEUED_BYTES = 64 << 20
 """Of rows that wait for one output; above it staging waits."""
@@ -18,10 +21,13 @@ RECORD_SECONDS = 1.0
 
 
 class Distributor:
-    """Hands staged entries to the outputs and keeps their rows in the journal until every output has them."""
+    """Hands staged entries to the outputs and keeps their rows in the journal until every output has them.
 
-    def __init__(self, journal: Journal, outputs: Sequence[Output]) -> None:
-        self._lanes = [_Lane(journal, output) for output in outputs]
+    telemetry: is told how long each output took for each run.
+    """
+
+    def __init__(self, journal: Journal, outputs: Sequence[Output], telemetry: Telemetry | None = None) -> None:
+        self._lanes = [_Lane(journal, output, telemetry or Telemetry()) for output in outputs]
         self._journal = journal
 
     def recover(self) -> None:
@@ -34,13 +40,14 @@ class Distributor:
         for lane in self._lanes:
             lane.thread.start()
 
-    def put(self, number: int, entry: Entry) -> None:
+    def put(self, number: int, entry: Entry, trace: BatchTrace = NO_TRACE) -> None:
         """Hand over an entry, in the order of their numbers; blocks while too much waits.
 
+        trace: of the entry's batch.
         Raises what an output died of.
         """
         for lane in self._lanes:
-            lane.put(_staged(number, entry.rows, lane.output.roles))
+            lane.put(_staged(number, entry.rows, lane.output.roles), trace)
 
     def check(self) -> None:
         """Raises what an output died of, if one did."""
@@ -70,14 +77,15 @@ class Distributor:
 class _Lane:
     """One output with its queue and its thread."""
 
-    def __init__(self, journal: Journal, output: Output) -> None:
+    def __init__(self, journal: Journal, output: Output, telemetry: Telemetry) -> None:
         self.output = output
+        self._telemetry = telemetry
         self.progress = journal.progress(output.name)
         self.thread = threading.Thread(target=self._run, name=f"output-{output.name}", daemon=True)
         self.failure: BaseException | None = None
         self._journal = journal
         self._left: list[int] = []
-        self._waiting: collections.deque[StagedEntry] = collections.deque()
+        self._waiting: collections.deque[tuple[StagedEntry, BatchTrace]] = collections.deque()
         self._bytes = 0
         self._behind = 0  # entries that were handed over and not put out
         self._ending = False
@@ -88,12 +96,12 @@ class _Lane:
         self._left = self._journal.kept(self.progress.done)
         self._behind = len(self._left)
 
-    def put(self, entry: StagedEntry) -> None:
+    def put(self, entry: StagedEntry, trace: BatchTrace) -> None:
         with self._changed:
             while self._bytes > MOST_QUEUED_BYTES and self.failure is None:
                 self._changed.wait(0.5)
             self.check()
-            self._waiting.append(entry)
+            self._waiting.append((entry, trace))
             self._bytes += entry.bytes
             self._behind += 1
             self._changed.notify_all()
@@ -115,8 +123,9 @@ class _Lane:
     def _run(self) -> None:
         try:
             self._put_out_left()
-            while entries := self._gather():
-                self._put_out(entries, begun=False)
+            while gathered := self._gather():
+                traces = [trace for _, trace in gathered]
+                self._put_out([entry for entry, _ in gathered], begun=False, traces=traces)
             self.progress.end(self._last)
         except BaseException as error:  # noqa: BLE001  (handed to the main thread, which raises it)
             with self._changed:
@@ -142,18 +151,18 @@ class _Lane:
         if rest:
             self._put_out(rest, begun=False)
 
-    def _gather(self) -> list[StagedEntry]:
-        """The entries of the next run; blocks for the first. None at the end."""
-        run: list[StagedEntry] = []
+    def _gather(self) -> list[tuple[StagedEntry, BatchTrace]]:
+        """The entries of the next run, with their traces; blocks for the first. None at the end."""
+        run: list[tuple[StagedEntry, BatchTrace]] = []
         size, due = 0, 0.0
         with self._changed:
             while True:
                 while self._waiting and (not run or (self.output.seconds and size < self.output.most_bytes)):
-                    entry = self._waiting.popleft()
+                    entry, trace = self._waiting.popleft()
                     due = due or time.monotonic() + self.output.seconds
                     self._bytes -= entry.bytes
                     size += entry.bytes
-                    run.append(entry)
+                    run.append((entry, trace))
                     self._changed.notify_all()
                 now = time.monotonic()
                 if self._ending and not self._waiting:
@@ -162,13 +171,21 @@ class _Lane:
                     return run
                 self._changed.wait(due - now if run else None)
 
-    def _put_out(self, entries: list[StagedEntry], *, begun: bool, bounds: tuple[int, int] | None = None) -> None:
+    def _put_out(
+        self,
+        entries: list[StagedEntry],
+        *,
+        begun: bool,
+        bounds: tuple[int, int] | None = None,
+        traces: Sequence[BatchTrace] = (),
+    ) -> None:
         first, last = bounds or (entries[0].number, entries[-1].number)
         gathered = self.output.seconds > 0
         if gathered and not begun:
             self.progress.begin(first, last)
         if entries:
-            self.output.put(Run(self._journal.id, first, last, entries))
+            with self._telemetry.timed(Stage.OUTPUT, *traces, output=self.output.name):
+                self.output.put(Run(self._journal.id, first, last, entries))
         self._last = last
         if gathered or time.monotonic() - self._recorded >= RECORD_SECONDS:
             self.progress.end(last)

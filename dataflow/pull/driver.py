@@ -106,7 +106,7 @@ class PullPipeline:
             anonymizer, self._journal, self._deduplicator, keys.sealer(DEAD_LETTER_PURPOSE), self._telemetry, operators
         )
         self._drain = drain
-        self._distributor = Distributor(self._journal, outputs)
+        self._distributor = Distributor(self._journal, outputs, self._telemetry)
         self._prefetcher = Prefetcher(subscription)
         self._preparing = Preparing(self._prefetcher, self._stager.prepare, self._telemetry)
         self._sink = sink
@@ -189,7 +189,7 @@ class PullPipeline:
     def _hand_over(self, staged: Staged) -> None:
         """To the outputs first: they are quick, and what they get is old sooner."""
         if staged.number is not None:
-            self._distributor.put(staged.number, staged.entry)
+            self._distributor.put(staged.number, staged.entry, staged.trace)
         self._committer.put(staged)
 
     def _take_bundle(self) -> None:

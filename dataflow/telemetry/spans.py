@@ -123,7 +123,8 @@ class SpanTrace:
         named = {f"noren.{name}": value for name, value in attributes.items()}
         span = self._tracer.start_span(stage.value, self._context, start_time=started, attributes=named)
         span.end(ended)
-        self._root.set_attributes(named)
+        if stage is not Stage.OUTPUT:  # an output may be later than the batch's end
+            self._root.set_attributes(named)
 
     def end(self, error: BaseException | None = None) -> None:
         if error is not None:  # never record_exception: an error's text may quote an event

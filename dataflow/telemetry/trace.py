@@ -13,10 +13,10 @@ from dataflow.telemetry.catalogue import Stage
 
 
 class BatchTrace(Protocol):
-    """Of one batch; its methods may be called from several threads, one after the other."""
+    """Of one batch; its methods may be called from several threads at once."""
 
     def span(self, stage: Stage, started: int, ended: int, **attributes: str | int) -> None:
-        """A stage that is over. started, ended: nanoseconds since 1970."""
+        """A stage that is over; one of an output may come after the end. started, ended: nanoseconds since 1970."""
 
     def end(self, error: BaseException | None = None) -> None:
         """The batch is through: its messages are acknowledged, or it failed."""

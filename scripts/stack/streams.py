@@ -41,7 +41,8 @@ class LocalTopics:
         self._channel.close()
 
     def ensure(self, contracts: Iterable[Contract]) -> None:
-        """Make what is missing; what exists stays as it is."""
+        """Make what is missing. What exists stays as it is, but that the anonymizer's subscription gets a dead-letter
+        policy where it has none: one that was made before there was one would deliver a poison message for ever."""
         for contract in contracts:
             topic = self.topic(contract.stream)
             given_up = names.dead_letter_topic(contract.stream)
@@ -49,13 +50,12 @@ class LocalTopics:
             self._create("Publisher/CreateTopic", types.Topic.pb()(name=dead_letter_topic), types.Topic)
             self._create("Publisher/CreateTopic", types.Topic.pb()(name=topic), types.Topic)
             self.subscribe(given_up, dead_letter_topic)
-            self.subscribe(
-                names.subscription(contract.stream),
-                topic,
-                dead_letter_policy=types.DeadLetterPolicy.pb()(
-                    dead_letter_topic=dead_letter_topic, max_delivery_attempts=MOST_DELIVERIES
-                ),
+            policy = types.DeadLetterPolicy.pb()(
+                dead_letter_topic=dead_letter_topic, max_delivery_attempts=MOST_DELIVERIES
             )
+            name = names.subscription(contract.stream)
+            if not self.subscribe(name, topic, dead_letter_policy=policy):
+                self._give_up_after(name, policy)
             anonymized = f"projects/{self._project}/topics/{names.anonymized_topic(contract.stream)}"
             self._create("Publisher/CreateTopic", types.Topic.pb()(name=anonymized), types.Topic)
 
@@ -90,23 +90,48 @@ class LocalTopics:
             f"/google.pubsub.v1.{method}", request.pb().SerializeToString, response.pb().FromString
         )
 
-    def subscribe(self, name: str, topic: str, **settings: Any) -> None:
-        """Make a subscription where there is none of this name. topic: its full name. settings: of the resource."""
+    def subscribe(self, name: str, topic: str, **settings: Any) -> bool:
+        """Make a subscription where there is none of this name; whether it was made.
+
+        topic: its full name. settings: of the resource.
+        """
         subscription = types.Subscription.pb()(
-            name=f"projects/{self._project}/subscriptions/{name}",
+            name=self._subscription(name),
             topic=topic,
             ack_deadline_seconds=ACK_DEADLINE_SECONDS,
             **settings,
         )
         subscription.message_retention_duration.seconds = RETENTION_SECONDS
-        self._create("Subscriber/CreateSubscription", subscription, types.Subscription)
+        return self._create("Subscriber/CreateSubscription", subscription, types.Subscription)
 
-    def _create(self, method: str, resource: Any, kind: Any) -> None:
+    def _subscription(self, name: str) -> str:
+        return f"projects/{self._project}/subscriptions/{name}"
+
+    def _give_up_after(self, name: str, policy: Any) -> None:
+        """Give the subscription this dead-letter policy, unless it has one already."""
+        get = self._call("Subscriber/GetSubscription", types.GetSubscriptionRequest, types.Subscription)
+        update = self._call("Subscriber/UpdateSubscription", types.UpdateSubscriptionRequest, types.Subscription)
+        path = self._subscription(name)
+        try:
+            there = get(types.GetSubscriptionRequest.pb()(subscription=path), timeout=30)
+            if there.dead_letter_policy.dead_letter_topic:
+                return
+            request = types.UpdateSubscriptionRequest.pb()(subscription=there)
+            request.subscription.dead_letter_policy.CopyFrom(policy)
+            request.update_mask.paths.append("dead_letter_policy")
+            update(request, timeout=30)
+        except grpc.RpcError as error:
+            raise NorenError(f"{path}: cannot be given a dead-letter policy: {error.details()}.") from error
+
+    def _create(self, method: str, resource: Any, kind: Any) -> bool:
+        """Whether it was made; False where it is there already."""
         try:
             self._call(method, kind, kind)(resource, timeout=30)
         except grpc.RpcError as error:
             if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
                 raise NorenError(f"{resource.name}: cannot be made: {error.details()}.") from error
+            return False
+        return True
 
 
 def _batches(messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> Iterable[list[tuple[bytes, Mapping[str, str]]]]:

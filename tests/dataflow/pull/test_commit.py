@@ -13,8 +13,9 @@ from dataflow.errors import NorenError
 from dataflow.journal import Entry, Journal, Taken
 from dataflow.keys import KeyRing
 from dataflow.objects import LocalObjects
-from dataflow.operators.deduplicate import Index
+from dataflow.operators.deduplicate import HORIZON, HOUR, Index
 from dataflow.policy import Policy
+from dataflow.pull import commit
 from dataflow.pull.commit import Committer
 from dataflow.pull.stage import Staged
 from dataflow.schemas import Table, tables
@@ -95,6 +96,19 @@ def test_what_waits_together_is_written_together_and_then_acknowledged(parts: Pa
     assert parts.sink.written == {"raw": [("00", 1), ("01", 5)], "anonymized": [("00", 1), ("01", 5)]}
     assert (parts.acknowledged, parts.committer.committed) == (["a", "b", "c"], 3)
     assert parts.opened().uncommitted_groups() == []
+
+
+def test_what_the_horizon_passed_is_forgotten_while_it_runs(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit, "FORGET_SECONDS", 0.0)
+    parts.committer.start()
+    for day in range(40):
+        entry = replace(parts.entry(1), index=Index.of([(f"t{day}", f"p{day}", 1 + day * 24 * HOUR)]))
+        parts.committer.put(Staged(parts.journal.stage(entry), entry, [], parts.tables))
+        while not parts.committer.idle():
+            threading.Event().wait(0.001)
+    parts.committer.finish()
+    kept = [number for number, _ in parts.opened().indexes()]
+    assert kept == list(range(40 - 1 - HORIZON // (24 * HOUR), 40))
 
 
 def test_a_batch_without_news_is_acknowledged_after_what_came_before(parts: Parts) -> None:

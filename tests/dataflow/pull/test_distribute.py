@@ -15,6 +15,7 @@ from dataflow.operators.index import Index
 from dataflow.outputs.base import Run
 from dataflow.pull import distribute
 from dataflow.pull.distribute import Distributor
+from dataflow.telemetry.catalogue import Stage
 
 
 class Crash(BaseException):
@@ -122,6 +123,25 @@ def test_a_run_is_put_out_when_it_is_large_enough_or_waited_long_enough(opened: 
         threading.Event().wait(0.01)
     distributor.finish()
     assert output.runs == [(0, 0, [0]), (1, 1, [1]), (2, 2, [2])]
+
+
+def test_each_output_is_a_span_of_the_batches_in_its_run(opened: Opened) -> None:
+    class Spans:
+        def __init__(self) -> None:
+            self.outputs: list[tuple[Stage, object]] = []
+
+        def span(self, stage: Stage, _started: int, _ended: int, **attributes: str | int) -> None:
+            self.outputs.append((stage, attributes["output"]))
+
+        def end(self, error: BaseException | None = None) -> None: ...
+
+    journal, first, second = opened(), Spans(), Spans()
+    distributor = started(journal, Remembering("each"), Remembering("gathered", seconds=60))
+    for trace in (first, second):
+        distributor.put(journal.stage(entry(0)), entry(0), trace)
+    distributor.finish()
+    wanted = [(Stage.OUTPUT, "each"), (Stage.OUTPUT, "gathered")]
+    assert (sorted(first.outputs), sorted(second.outputs)) == (wanted, wanted)
 
 
 def test_rows_stay_until_every_output_has_them(opened: Opened) -> None:

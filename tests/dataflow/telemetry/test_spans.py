@@ -50,6 +50,22 @@ def test_it_leads_from_message_to_rows(tmp_path: Path) -> None:
     }
 
 
+def test_an_output_may_be_later_than_the_end_of_its_batch(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    telemetry = Telemetry(tracer=SpanTracer("app_event", [JsonLines(tmp_path / "traces")]))
+    trace = telemetry.taken([message(b"", 1)], 0.0)
+    trace.end()
+    with telemetry.timed(Stage.OUTPUT, trace, output="archive"):
+        pass
+    telemetry.tracer.close()
+    spans = [json.loads(line) for line in (tmp_path / "traces").read_text().splitlines()]
+    assert [span["name"] for span in spans] == ["pull", "batch", "output"]
+    assert (spans[2]["parent_id"], spans[2]["attributes"]) == (
+        spans[1]["context"]["span_id"],
+        {"noren.output": "archive"},
+    )
+    assert caplog.messages == []
+
+
 def test_publishers_traces_are_linked_once_each(tmp_path: Path) -> None:
     messages = [
         message(b"", 1, traceparent=PARENT),

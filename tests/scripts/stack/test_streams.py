@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from google.pubsub_v1 import types
 
 from dataflow import names
+from dataflow.channels import plain
 from dataflow.errors import NorenError
 from dataflow.sources.pubsub import PubSubSubscription
 from scripts.stack.pubsub import statistics
-from scripts.stack.streams import PUBLISH_BYTES, PUBLISH_MESSAGES, LocalTopics, _batches, read_lines
+from scripts.stack.streams import MOST_DELIVERIES, PUBLISH_BYTES, PUBLISH_MESSAGES, LocalTopics, _batches, read_lines
 from tests.conftest import Stream
 
 
@@ -26,6 +28,31 @@ def test_what_is_there_stays_as_it_is(stream: Stream) -> None:
     stream.publish(b"1")
     stream.topics.ensure([stream.contract])
     assert statistics(stream.servers.pubsub)["topics"][stream.topics.topic(stream.name)]["published"] == 1
+
+
+def test_a_subscription_of_before_there_was_one_is_given_a_dead_letter_policy(stream: Stream) -> None:
+    project, endpoint = stream.servers.project_id, stream.servers.pubsub
+    old = replace(stream.contract, stream=f"{stream.name}_old")
+    with LocalTopics(project, endpoint) as topics, plain(endpoint) as channel:
+        call = channel.unary_unary(
+            "/google.pubsub.v1.Subscriber/GetSubscription",
+            types.GetSubscriptionRequest.pb().SerializeToString,
+            types.Subscription.pb().FromString,
+        )
+        path = f"projects/{project}/subscriptions/{names.subscription(old.stream)}"
+        topics._create("Publisher/CreateTopic", types.Topic.pb()(name=topics.topic(old.stream)), types.Topic)
+        topics.subscribe(names.subscription(old.stream), topics.topic(old.stream))
+        before = call(types.GetSubscriptionRequest.pb()(subscription=path))
+        topics.ensure([old])
+        after = call(types.GetSubscriptionRequest.pb()(subscription=path))
+        assert not before.HasField("dead_letter_policy")
+        assert after.dead_letter_policy == types.DeadLetterPolicy.pb()(
+            dead_letter_topic=f"projects/{project}/topics/{names.dead_letter_topic(old.stream)}",
+            max_delivery_attempts=MOST_DELIVERIES,
+        )
+        after.ClearField("dead_letter_policy")
+        assert after == before
+        topics.ensure([old])  # and then it stays
 
 
 def test_messages_keep_their_order_and_ids_are_given(stream: Stream) -> None:
