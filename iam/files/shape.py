@@ -36,9 +36,9 @@ MASKS = (
     "FIRST_FOUR_CHARACTERS",
     "EMAIL_MASK",
     "DATE_YEAR_MASK",
-    "RANDOM_HASH",
 )
-"""https://cloud.google.com/bigquery/docs/column-data-masking-intro#masking_options"""
+"""Those that a policy tag can have; RANDOM_HASH is for data policies that are bound to columns.
+https://cloud.google.com/bigquery/docs/column-data-masking-intro#masking_options"""
 
 
 class Sort(Enum):
@@ -240,6 +240,19 @@ def policy_tag(item: Any, place: Place) -> Iterator[Fault]:
                 Sort.SHAPE, where / "predefinedExpression", told, did_you_mean(str(rule["predefinedExpression"]), MASKS)
             )
         yield from members(rule["readers"], where / "readers")
+    yield from _masked_twice(masked, place / "masked")
+
+
+def _masked_twice(rules: list[Any], place: Place) -> Iterator[Fault]:
+    """Which of two masks counts for somebody is BigQuery's choice: here it is stated."""
+    seen: dict[str, str] = {}
+    for number, rule in enumerate(rules):
+        readers = rule.get("readers") if isinstance(rule, dict) else None
+        for position, member in enumerate(readers if isinstance(readers, list) else ()):
+            known = seen.setdefault(str(member).lower(), str(rule.get("predefinedExpression")))
+            if known != str(rule.get("predefinedExpression")):
+                told = f"{member} reads the tag through {known} already"
+                yield Fault(Sort.SHAPE, place / number / "readers" / position, told)
 
 
 def members(value: Any, place: Place) -> Iterator[Fault]:

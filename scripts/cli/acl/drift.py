@@ -26,7 +26,7 @@ def drift_command(logs: str | None, ignore: tuple[str, ...], as_json: bool, home
     from functools import partial
 
     from iam.audit import granted
-    from iam.drift import Drift, drift
+    from iam.drift import drift
     from iam.files import load
     from iam.live import Live
 
@@ -34,10 +34,10 @@ def drift_command(logs: str | None, ignore: tuple[str, ...], as_json: bool, home
     who = partial(granted, target.client, logs) if logs else None
     files = load(target.project)
     found = drift(Live(target.client), files, who, ignore)
-    if (manager := target.policy_tags()) is not None:
+    if files.policy_tags and (services := target.tag_services()) is not None:
         from iam.tags import drift_of_tags
 
-        found += [Drift(tag, kind, member) for tag, kind, member in drift_of_tags(manager, files)]
+        found += drift_of_tags(services, files)
     if as_json:
         click.echo(json.dumps([difference.as_json() for difference in found], indent=2))
     else:

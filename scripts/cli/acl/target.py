@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from iam.files import AccessFiles
     from iam.plan import Change
     from iam.record import LedgerRecord
-    from iam.tags import PolicyTags
+    from iam.tags import TagServices
 
 APPLIER = "acl-applier"
 """The service identity, in iam/principals.json, that owns every dataset's access list."""
@@ -38,13 +38,17 @@ class Target:
     warehouse: "Callable[[], bigquery.Client]"
     cloud: bool = False
 
-    def policy_tags(self) -> "PolicyTags | None":
-        """The policy tags of Data Catalog; None on the local stack, whose gateway reads iam/policy_tags.json itself."""
+    def tag_services(self) -> "TagServices | None":
+        """Data Catalog and BigQuery's data policies; None on the local stack, whose gateway reads
+        iam/policy_tags.json itself."""
         if not self.cloud:
             return None
-        from iam.tags import PolicyTags
+        from google.cloud.bigquery_datapolicies_v1 import DataPolicyServiceClient
 
-        return PolicyTags(self.client._http)
+        from iam.tags import DataPolicies, PolicyTags, TagServices
+
+        masks = DataPolicies(DataPolicyServiceClient(credentials=self.client._credentials))
+        return TagServices(PolicyTags(self.client._http), masks)
 
     def record(self) -> "LedgerRecord":
         from iam.record import record_of
@@ -96,12 +100,12 @@ def tags(
     dry_run: bool = False,
     say: "Callable[[Change], None]" = lambda _: None,
 ) -> "list[Change]":
-    """The readers of policy tags, made what the files say; told once they are made."""
-    if (manager := target.policy_tags()) is None:
+    """The readers of policy tags, in clear and through masks, made what the files say; told once they are made."""
+    if not files.policy_tags or (services := target.tag_services()) is None:
         return []
     from iam.tags import apply_tags
 
-    changes = apply_tags(manager, files, dry_run=dry_run, intended=record.tags if record else lambda _: None)
+    changes = apply_tags(services, files, dry_run=dry_run, intended=record.tags if record else lambda _: None)
     for change in changes:
         say(change)
     return changes

@@ -233,6 +233,15 @@ def test_policy_tags_say_who_reads_in_clear_and_who_through_a_mask(copy):
         load(copy)
 
 
+def test_nobody_reads_a_policy_tag_through_two_masks(copy):
+    readers = ["group:analysts@example.com"]
+    masked = [{"predefinedExpression": mask, "readers": readers} for mask in ("ALWAYS_NULL", "SHA256")]
+    tag = {"policyTag": "location", "description": "Where somebody was.", "readers": [], "masked": masked}
+    (copy.iam / "policy_tags.json").write_text(json.dumps([tag]))
+    with pytest.raises(NorenError, match=r"group:analysts@example\.com reads the tag through ALWAYS_NULL already"):
+        load(copy)
+
+
 def test_what_was_imported_is_told_with_its_time(copy):
     assert load(copy).imported is None
     grant = {"role": "roles/bigquery.admin", "groupByEmail": "admins@example.com"}

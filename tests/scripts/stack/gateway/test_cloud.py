@@ -1,0 +1,137 @@
+"""`noren acl ... --cloud`: which services are asked, as whom. BigQuery is the gateway, the others are stand-ins."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import requests
+from click.testing import CliRunner, Result
+from google.cloud.bigquery_datapolicies_v1.services.data_policy_service.transports import DataPolicyServiceGrpcTransport
+
+import dataflow.clients
+from dataflow.channels import plain
+from iam.engine.rights import FINE_GRAINED_READER, MASKED_READER
+from iam.tags.catalog import DATA_CATALOG
+from scripts.cli import noren
+from scripts.stack.callers import caller_client
+from tests.iam.tags.google_cloud import DataCatalog, DataPolicyServer
+
+ROOT = Path(__file__).parents[4]
+P = "noren-test"
+APPLIER = f"acl-applier@{P}.iam.gserviceaccount.com"
+PLACE = f"projects/{P}/locations/asia-northeast1"
+TAG = f"{PLACE}/taxonomies/1/policyTags/2"
+MASK = f"{PLACE}/dataPolicies/location_2_sha256"
+FILE = [
+    {
+        "policyTag": "location",
+        "description": "Where somebody was.",
+        "readers": ["group:data-admins@example.com"],
+        "masked": [{"predefinedExpression": "SHA256", "readers": ["group:analysts@example.com"]}],
+    }
+]
+
+
+@pytest.fixture
+def catalog():
+    server = DataCatalog({TAG: "location"})
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def masks():
+    server = DataPolicyServer()
+    yield server
+    server.stop()
+
+
+class Elsewhere(requests.adapters.HTTPAdapter):
+    """Sends what is meant for a service in the cloud to its stand-in."""
+
+    def __init__(self, stand_in: str) -> None:
+        super().__init__()
+        self.stand_in = stand_in
+
+    def send(self, request, *arguments, **named):
+        request.url = request.url.replace(DATA_CATALOG, self.stand_in, 1)
+        return super().send(request, *arguments, **named)
+
+
+@pytest.fixture
+def asked(stack, catalog, masks, monkeypatch):
+    """What the client of data policies is made for: (host, its credentials). In the cloud all are those of BigQuery."""
+    client = caller_client(stack, APPLIER)
+    client._http.mount(f"{DATA_CATALOG}/", Elsewhere(catalog.url))
+    monkeypatch.setattr(dataflow.clients, "bigquery_client", lambda _: client)
+    found = []
+
+    def channel(host, credentials=None, **_):
+        found.append((host, credentials))
+        return plain(masks.address)
+
+    monkeypatch.setattr(DataPolicyServiceGrpcTransport, "create_channel", channel)
+    yield client, found
+    client.close()
+
+
+@pytest.fixture
+def run(asked, tmp_path, monkeypatch):
+    """run("plan"): a verb of `noren acl` with --cloud, on a copy of the files that speaks of a policy tag."""
+    shutil.copytree(ROOT / "iam", tmp_path / "iam", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    shutil.copytree(ROOT / "dataflow" / "contracts", tmp_path / "dataflow" / "contracts")
+    shutil.copyfile(ROOT / "dataflow" / "policy.yaml", tmp_path / "dataflow" / "policy.yaml")
+    (tmp_path / "iam" / "policy_tags.json").write_text(json.dumps(FILE))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("NOREN_PROJECT", P)
+
+    def verb(*words: str) -> Result:
+        return CliRunner().invoke(noren, ["acl", *words, "--cloud"], catch_exceptions=False)
+
+    return verb
+
+
+CHANGES = [
+    "policy tag location: + reader group:data-admins@example.com",
+    "policy tag location: + reader group:analysts@example.com through SHA256",
+]
+
+
+def test_a_plan_tells_readers_of_policy_tags_and_changes_nothing(run, catalog, masks):
+    done = run("plan", "--exit-code")
+    assert done.exit_code == 2
+    assert done.stdout.splitlines() == [*(f"would: {change}" for change in CHANGES), "1 policy tag: 2 added"]
+    assert (catalog.policies.writes, masks.made) == (0, {})
+
+
+def test_apply_makes_them_and_writes_them_down_before(run, catalog, masks, tmp_path):
+    assert run("apply").stdout.splitlines() == [*CHANGES, "1 policy tag: 2 added"]
+    assert catalog.policies.members(TAG, FINE_GRAINED_READER) == ["group:data-admins@example.com"]
+    assert masks.policies.members(MASK, MASKED_READER) == ["group:analysts@example.com"]
+    lines = (tmp_path / ".noren" / "ledger" / P / "access" / "lines").iterdir()
+    told = [json.loads(line.read_text()) for line in sorted(lines, key=lambda path: int(path.name))]
+    assert [line["details"]["what"] for line in told if line["kind"] == "access.tags"] == [
+        "reader group:data-admins@example.com",
+        "reader group:analysts@example.com through SHA256",
+    ]
+    assert run("plan", "--exit-code").exit_code == 0
+    assert run("drift").exit_code == 0
+
+
+def test_drift_tells_who_reads_outside_of_the_files(run, masks):
+    run("apply")
+    masks.policies.bindings[MASK][0]["members"].append("user:eve@example.com")
+    done = run("drift", "--json")
+    assert (done.exit_code, json.loads(done.stdout)) == (
+        2,
+        [{"dataset": "policy tag location", "kind": "outside", "what": "user:eve@example.com through SHA256"}],
+    )
+
+
+def test_every_service_is_asked_with_the_credentials_of_bigquery(run, asked, catalog):
+    run("plan")
+    client, found = asked
+    assert found == [("bigquerydatapolicy.googleapis.com:443", client._credentials)]
+    assert catalog.callers == {f"Bearer {client._credentials.token}"}
