@@ -35,13 +35,13 @@ def bigquery_client(project: str, endpoint: str | None = None, secret: str | Non
     from google.auth.transport.requests import AuthorizedSession
 
     # an AuthorizedSession, though there is nothing to authorize: the client's close() wants one
-    session = AuthorizedSession(AnonymousCredentials())  # type: ignore[no-untyped-call]
+    session = AuthorizedSession(AnonymousCredentials())
     session.trust_env = False
     if secret is not None:
         session.headers[STACK_HEADER] = secret
     return bigquery.Client(
         project=project,
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+        credentials=AnonymousCredentials(),
         client_options={"api_endpoint": endpoint},
         _http=session,
     )

@@ -5,14 +5,15 @@
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from json.decoder import WHITESPACE  # type: ignore[attr-defined]
 
 type Path = tuple[str | int, ...]
 """Keys and indices from the top, e.g. (0, "view", "tableId")."""
 
 _DECODER = json.JSONDecoder()
+_WHITESPACE = re.compile(r"[ \t\n\r]*")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def offset(text: str, path: Path) -> int:
 
 
 def _skip(text: str, at: int) -> int:
-    return int(WHITESPACE.match(text, at).end())
+    blank = _WHITESPACE.match(text, at)
+    return blank.end() if blank else at
 
 
 def _item(text: str, at: int, index: int) -> tuple[int, int] | None:

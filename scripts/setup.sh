@@ -62,7 +62,7 @@ set_up() {
     (cd "$root" && UV_PROJECT_ENVIRONMENT="$root/.venv" "$uv" sync --quiet --frozen --compile-bytecode --python "$python") >&2 ||
         fail "the dependencies could not be installed: check the network or the package index, then run this again."
     # the core's inner loops too: a pipeline's first batch would wait for them
-    (cd "$root" && .venv/bin/python -m dataflow.core.warm) >&2 || fail "the core's inner loops could not be compiled."
+    (cd "$root" && .venv/bin/python -m dataflow.warm) >&2 || fail "the core's inner loops could not be compiled."
     cat "$root/uv.lock" "$root/pyproject.toml" >"$stamp"
 }
 

@@ -5,10 +5,11 @@ not like its last.
 """
 
 import gzip
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import orjson
 
@@ -98,5 +99,5 @@ class Sample:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise NorenError(f"{self.path}: cannot be read: {reason}.") from error
 
-    def _open(self) -> IO[bytes]:
-        return gzip.open(self.path) if self.path.suffix == ".gz" else self.path.open("rb")  # type: ignore[return-value]
+    def _open(self) -> io.BufferedIOBase:
+        return gzip.open(self.path) if self.path.suffix == ".gz" else self.path.open("rb")

@@ -46,9 +46,9 @@ class DeterministicKey:
         """
         if values.dtype != pl.String:
             raise TypeError(f"deterministic encryption takes text, not {values.dtype}")
-        lengths = values.str.len_bytes()
-        if (lengths.max() or 0) >= LONG:  # type: ignore[operator]
-            long = (lengths >= LONG).fill_null(False)
+        long = values.str.len_bytes() >= LONG
+        if long.any():
+            long = long.fill_null(False)
             singly = [None if text is None else self.ciphertext(text) for text in values.filter(long)]
             return _merged(long, pl.Series(singly, dtype=pl.Binary), self.encrypt(values.filter(~long)))
         if values.null_count():

@@ -39,7 +39,7 @@ class Wrapping(Protocol):
     def decrypt(self, ciphertext: bytes, associated_data: bytes) -> bytes: ...
 
 
-class LocalKey(aead.Aead):  # type: ignore[misc]
+class LocalKey(aead.Aead):  # type: ignore[misc]  # Tink has no types
     """A Tink keyset in clear in a file that only its owner may read.
 
     It protects a laptop's data as far as the laptop's own disk does, and stands in for Cloud KMS, nothing more. The

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import polars_hash  # noqa: F401  (registers the chash namespace)
+import polars_hash
 
 from dataflow.operators.seen import Words
 
@@ -22,10 +22,10 @@ def keys_of(names: Sequence[str] | pl.Series) -> bytes:
     series = pl.Series("names", names, dtype=pl.String) if not isinstance(names, pl.Series) else names.alias("names")
     if not len(series):
         return b""
-    name = pl.col("names")
+    name: pl.Expr = pl.col("names")
     if not series.str.contains("^[0-9a-f]{32}$").all():
         itself = name.str.contains("^[0-9a-f]{32}$")
-        name = pl.when(itself).then(name).otherwise(name.chash.sha2_256().str.head(32))  # type: ignore[attr-defined]
+        name = pl.when(itself).then(name).otherwise(polars_hash.col("names").chash.sha2_256().str.head(32))
     return (
         series.to_frame()
         .select(name.str.decode("hex").bin.reinterpret(dtype=pl.Array(pl.UInt8, WIDTH)))

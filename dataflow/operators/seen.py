@@ -6,9 +6,10 @@ a sixteenth of the time. Keys are digests, so their bits are even already. A par
 
 from itertools import pairwise
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from dataflow.compiled.loop import allocating, compiled
 
 PARTS_BITS = 4
 FIRST_SLOTS = 64
@@ -17,10 +18,12 @@ EMPTY = -(1 << 31)
 
 Words = npt.NDArray[np.uint64]
 Hours = npt.NDArray[np.int32]
+Rows = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
-@numba.njit(cache=True, nogil=True)
-def _slot(high, low, hours, key_high, key_low):  # type: ignore[no-untyped-def]
+@compiled
+def _slot(high: Words, low: Words, hours: Hours, key_high: np.uint64, key_low: np.uint64) -> int:
     """Where the key is, or the empty slot where it belongs."""
     size = len(hours)
     # the low word's upper half spread over the slots: any size will do, not only powers of two
@@ -32,17 +35,19 @@ def _slot(high, low, hours, key_high, key_low):  # type: ignore[no-untyped-def]
     return slot
 
 
-@numba.njit(cache=True, nogil=True)
-def _contains(high, low, hours, keys, rows, oldest, found):  # type: ignore[no-untyped-def]
-    for row in rows:
+@compiled
+def _contains(high: Words, low: Words, hours: Hours, keys: Words, rows: Rows, oldest: int, found: Mask) -> None:
+    for index in range(len(rows)):
+        row = rows[index]
         found[row] = hours[_slot(high, low, hours, keys[row, 0], keys[row, 1])] >= oldest
 
 
-@numba.njit(cache=True, nogil=True)
-def _add(high, low, hours, keys, rows, at):  # type: ignore[no-untyped-def]
+@compiled
+def _add(high: Words, low: Words, hours: Hours, keys: Words, rows: Rows, at: Hours) -> int:
     """Adds keys[row] with the hour at[row]; the number of slots that were empty before."""
     fresh = 0
-    for row in rows:
+    for index in range(len(rows)):
+        row = rows[index]
         slot = _slot(high, low, hours, keys[row, 0], keys[row, 1])
         if hours[slot] == EMPTY:
             fresh += 1
@@ -51,8 +56,8 @@ def _add(high, low, hours, keys, rows, at):  # type: ignore[no-untyped-def]
     return fresh
 
 
-@numba.njit(cache=True, nogil=True)
-def first_of_each(keys, wanted):  # type: ignore[no-untyped-def]
+@allocating
+def first_of_each(keys: Words, wanted: Mask) -> Mask:
     """Whether each wanted row is the first wanted one with its key; False for the others."""
     size = 2 * len(keys) + 1
     high, low = np.empty(size, np.uint64), np.empty(size, np.uint64)
@@ -67,8 +72,8 @@ def first_of_each(keys, wanted):  # type: ignore[no-untyped-def]
     return first
 
 
-@numba.njit(cache=True, nogil=True)
-def _by_part(keys):  # type: ignore[no-untyped-def]
+@allocating
+def _by_part(keys: Words) -> tuple[Rows, Rows]:
     """(rows by part, in order within it; where each part begins, and the end)."""
     bounds = np.zeros((1 << PARTS_BITS) + 1, np.int64)
     shift = np.uint64(64 - PARTS_BITS)
@@ -114,7 +119,7 @@ class Seen:
         self._parts = [_Part() for _ in range(1 << PARTS_BITS)]
         self.oldest = EMPTY + 1
 
-    def contains(self, keys: Words) -> npt.NDArray[np.bool_]:
+    def contains(self, keys: Words) -> Mask:
         found = np.zeros(len(keys), np.bool_)
         for part, rows in self._split(keys):
             table = self._parts[part]
@@ -126,7 +131,7 @@ class Seen:
             table = self._parts[part] = self._parts[part].make_room(len(rows), self.oldest)
             table.used += _add(table.high, table.low, table.hours, keys, rows, hours)
 
-    def _split(self, keys: Words) -> list[tuple[int, npt.NDArray[np.int64]]]:
+    def _split(self, keys: Words) -> list[tuple[int, Rows]]:
         """(part, its rows in order) of the parts that have rows."""
         order, bounds = _by_part(keys)
         return [(part, order[start:end]) for part, (start, end) in enumerate(pairwise(bounds.tolist())) if start < end]

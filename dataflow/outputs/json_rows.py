@@ -11,13 +11,13 @@ def json_lines(rows: pl.DataFrame) -> list[bytes]:
     return shown.write_ndjson().encode().splitlines()
 
 
-def _shown(value: pl.Expr, kind: pl.DataType) -> pl.Expr:
+def _shown(value: pl.Expr, kind: object) -> pl.Expr:
     if isinstance(kind, pl.Binary):
         return value.bin.encode("base64")  # polars cannot write bytes as JSON
     if isinstance(kind, pl.List):
-        return value.list.eval(_shown(pl.element(), kind.inner)) if _has_bytes(kind) else value  # type: ignore[arg-type]
+        return value.list.eval(_shown(pl.element(), kind.inner)) if _has_bytes(kind) else value
     if isinstance(kind, pl.Struct) and _has_bytes(kind):
-        fields = [_shown(value.struct.field(field.name), field.dtype).alias(field.name) for field in kind.fields]  # type: ignore[arg-type]
+        fields = [_shown(value.struct.field(field.name), field.dtype).alias(field.name) for field in kind.fields]
         return pl.when(value.is_not_null()).then(pl.struct(fields))
     return value
 

@@ -66,7 +66,7 @@ class LoadSink:
 
     def close(self) -> None:
         """Let go of connections."""
-        self._client.close()  # type: ignore[no-untyped-call]
+        self._client.close()
 
     def write(self, table: Table, rows: pl.DataFrame, batch_id: str) -> None:
         """As `Sink.write`: by one job, or by one after the other where rows of very many days are in a group."""
@@ -120,7 +120,7 @@ class LoadSink:
 
     def _submit(self, table: Table, buffer: io.BytesIO, job_id: str) -> Any:
         """The job, begun now; None when it was begun before."""
-        options = bigquery.ParquetOptions()  # type: ignore[no-untyped-call]
+        options = bigquery.ParquetOptions()
         options.enable_list_inference = True  # else an array becomes a struct of `list` and `element`
         config = bigquery.LoadJobConfig(
             source_format=bigquery.SourceFormat.PARQUET,

@@ -144,7 +144,7 @@ def _raise_unless_there(error: status_pb2.Status, row_errors: int) -> None:
     raise AnswerError(code)
 
 
-class AnswerError(grpc.RpcError):  # type: ignore[misc]
+class AnswerError(grpc.RpcError):  # type: ignore[misc]  # grpc has no types
     """An error inside of an answer, like one of the call. Without BigQuery's text: it may quote a row."""
 
     def __init__(self, code: grpc.StatusCode) -> None:

@@ -69,7 +69,7 @@ def impersonated(project: str, email: str) -> "bigquery.Client":
     from google.cloud import bigquery
 
     source, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
-    credentials = impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]
+    credentials = impersonated_credentials.Credentials(
         source_credentials=source, target_principal=email, target_scopes=list(SCOPES), lifetime=LIFETIME
     )
     return bigquery.Client(project=project, credentials=credentials)

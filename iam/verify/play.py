@@ -103,7 +103,7 @@ class Player:
                 return Answer(False, message=message)
             raise
         finally:
-            client.close()  # type: ignore[no-untyped-call]
+            client.close()
 
     def _do(self, client: "bigquery.Client", case: Case, on: str) -> int | None:
         dataset, _, table = on.partition(".")
@@ -192,7 +192,7 @@ class Player:
         body: Json | None = None,
         params: Mapping[str, Any] | None = None,
     ) -> Json:
-        answer: Json = client._connection.api_request(  # type: ignore[no-untyped-call]
+        answer: Json = client._connection.api_request(
             method=method, path=path, data=body, query_params=dict(params or {})
         )
         return answer

@@ -5,7 +5,6 @@ function that calls them.
 """
 
 import cProfile
-import pstats
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,9 +31,10 @@ def profile(form: Form, payloads: Sequence[bytes]) -> list[tuple[str, float]]:
         arrow(subject.process(part))
     profiler.disable()
     own: dict[str, float] = {}
-    for (file, _, function), (_, _, seconds, _, _) in pstats.Stats(profiler).stats.items():  # type: ignore[attr-defined]
-        name = f"{_module(file)} {function}".strip()
-        own[name] = own.get(name, 0.0) + seconds
+    for row in profiler.getstats():
+        code = row.code
+        name = code if isinstance(code, str) else f"{_module(code.co_filename)} {code.co_qualname}".strip()
+        own[name] = own.get(name, 0.0) + row.inlinetime
     rows = [(name, seconds * 1e9 / len(payloads)) for name, seconds in own.items()]
     return sorted(rows, key=lambda row: -row[1])
 

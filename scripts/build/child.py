@@ -21,7 +21,7 @@ def load() -> None:
     collection finds nothing during imports and takes half a second.
     """
     gc.disable()
-    sys.modules["pandas"] = None  # type: ignore[assignment] # an import then fails as if it were not installed
+    sys.modules["pandas"] = None  # type: ignore[assignment]  # an import then fails as if it were not installed
     import dbt.adapters.bigquery
     import dbt.cli.main  # noqa: F401
 

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -144,7 +145,7 @@ def pipeline(report: Path | None, quick: bool, minutes: float | None, only: str 
         sys.exit(1)
 
 
-def show_pipeline(result: dict) -> None:  # type: ignore[type-arg]
+def show_pipeline(result: dict[str, Any]) -> None:
     """The targets as a table."""
     from rich.console import Console
     from rich.table import Table
@@ -174,7 +175,7 @@ def write_rows(lines: list[bytes], output: Path) -> None:
     pl.concat([flat(core.process(batch).anonymized) for batch in batches(lines)]).write_parquet(output)
 
 
-def show(result: dict) -> None:  # type: ignore[type-arg]
+def show(result: dict[str, Any]) -> None:
     """The figures as tables."""
     from rich.console import Console
     from rich.table import Table

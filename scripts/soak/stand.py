@@ -156,7 +156,7 @@ def stand(project: Project, home: Path, seed: int) -> Iterator[Stand]:
         topics.ensure([contract])
         up.publish_policy()
         yield up
-        client.close()  # type: ignore[no-untyped-call]
+        client.close()
 
 
 def _services() -> list[services.Service]:

@@ -15,8 +15,8 @@ def caller_client(stack: Endpoints, email: str) -> "bigquery.Client":
     from google.cloud import bigquery
     from google.oauth2.credentials import Credentials
 
-    credentials = Credentials(Tokens(stack.home.root).issue(email))  # type: ignore[no-untyped-call]
-    session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+    credentials = Credentials(Tokens(stack.home.root).issue(email))
+    session = AuthorizedSession(credentials)
     session.trust_env = False
     return bigquery.Client(
         project=stack.project_id,

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 import zstandard
@@ -56,12 +56,12 @@ def records(file: Found, skip: int = 0) -> Iterator[Record]:
         raise NorenError(f"{file.path}: cannot be read behind record {last}: {error.strerror or 'broken'}.") from error
 
 
-def _opened(raw: IO[bytes]) -> IO[bytes]:
+def _opened(raw: io.BufferedReader) -> io.BufferedReader | gzip.GzipFile:
     """The file's plain bytes; compression is recognized by its first bytes, not by the name."""
     magic = raw.read(4)
     raw.seek(0)
     if magic[:2] == b"\x1f\x8b":
-        return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
+        return gzip.GzipFile(fileobj=raw)
     if magic == b"\x28\xb5\x2f\xfd":
         stream = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
         return io.BufferedReader(stream, 1 << 20)

@@ -68,5 +68,5 @@ def clients(project_id: str, *, project_iam: bool) -> "tuple[bigquery.Client, Po
         raise NorenError(
             "there are no application default credentials: `gcloud auth application-default login`."
         ) from error
-    session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+    session = AuthorizedSession(credentials)
     return bigquery_client(project_id), Policies(session) if project_iam else None

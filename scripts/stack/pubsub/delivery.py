@@ -142,7 +142,7 @@ class Delivery:
                     continue
                 entry = head
             else:
-                entry = item  # type: ignore[assignment]
+                entry = item
             message = entry.message
             if backlog.get(message.number) is not entry:
                 continue
@@ -170,8 +170,9 @@ class Delivery:
             else:
                 inner = b"\x0a%c%b%b" % (len(ack), ack, chunk)
             parts.append(b"\x0a" + varint(len(inner)) + inner)
-        if ready and type(ready[0]) is Lane and ready[0].out:  # a run ends with this response
-            ready.popleft().queued = False  # type: ignore[union-attr]
+        if ready and type(first := ready[0]) is Lane and first.out:  # a run ends with this response
+            ready.popleft()
+            first.queued = False
         if holder is not None:
             holder.messages += len(group)
             holder.bytes += size

@@ -6,6 +6,7 @@ See `delivery` for how they work together.
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from typing import final
 
 from .message import Message
 
@@ -30,6 +31,7 @@ class Entry:
         self.acked = False
 
 
+@final
 class Lane:
     """The messages of one ordering key: `out` is the run given out, in order; `waiting` comes after it."""
 

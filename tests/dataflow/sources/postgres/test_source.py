@@ -202,6 +202,7 @@ def test_a_wrong_password_is_one_sentence_without_it(
     server: Postgres, contract: Contract, keys: KeyRing, tmp_path: Path
 ) -> None:
     wrong = tmp_path / "wrong"
+    wrong.touch(0o600)
     wrong.write_text("hunter2")
     many = PostgresSource(
         config(server, "gone", password=read_secret(f"file:{wrong}")), contract, keys.token_key("ingest", 0)

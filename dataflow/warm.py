@@ -1,5 +1,6 @@
-"""Compile every inner loop now: `python -m dataflow.core.warm`. They are kept on disk, beside their sources."""
+"""Compile every inner loop now: `python -m dataflow.warm`. They are kept on disk, beside their sources."""
 
+import numpy as np
 import polars as pl
 
 from dataflow.contract import Constraints, Field, FieldType
@@ -8,6 +9,7 @@ from dataflow.keys.hashing import states, tokens
 from dataflow.methods.loops.networks import networks
 from dataflow.methods.loops.suspects import maps, suspects
 from dataflow.methods.loops.versions import reduced
+from dataflow.operators.seen import Seen, first_of_each
 
 
 def main() -> None:
@@ -20,6 +22,10 @@ def main() -> None:
     reduced(text, 1)
     suspects(text)
     maps(pl.Series(["{}"]), ())
+    keys = np.zeros((1, 2), np.uint64)
+    seen = Seen()
+    seen.add(keys, np.zeros(1, np.int32))
+    first_of_each(keys, seen.contains(keys))
 
 
 if __name__ == "__main__":
