@@ -5,8 +5,9 @@ Two owners of a dataset's access list lose each other's entries, and concurrent 
 five updates in ten seconds: nothing is sent where nothing differs (terraform-provider-google#7224).
 
 Two phases, because a view is built after its dataset exists and authorized after it is built: `grants_only` before the
-build, everything after it. The authorization of a view that was made again is taken away and given anew, in two
-patches: a kill between them leaves a list that the next run completes.
+build, everything after it. Row access policies come before authorizations: a table that was made again has lost its
+own, and nobody is to see it whole through a view. The authorization of a view that was made again is taken away and
+given anew, in two patches: a kill between them leaves a list that the next run completes.
 """
 
 import random
@@ -55,6 +56,9 @@ class Record(Protocol):
     def rows(self, change: Change) -> None:
         """Write down a change of a row access policy that is about to be made."""
 
+    def tags(self, change: Change) -> None:
+        """Write down a change of a policy tag's readers, or of its columns, that is about to be made."""
+
     def lost(self, line: int) -> None:
         """What was intended was not done: another writer was first."""
 
@@ -72,6 +76,9 @@ class Nowhere:
         return 0
 
     def rows(self, change: Change) -> None:
+        pass
+
+    def tags(self, change: Change) -> None:
         pass
 
     def lost(self, line: int) -> None:
@@ -110,15 +117,14 @@ def apply(
         run.live.look(entry for found in files.authorized.values() for entry in found)
     if not dry_run:
         run.check_rights()
-    done: list[Change] = []
+    done = apply_rows(run.live, files, settings, dry_run=dry_run, intended=record.rows)
+    for change in done:
+        say(change)
     for dataset in names:
         changes = run.dataset(dataset)
         for change in changes:
             say(change)
         done.extend(changes)
-    for change in apply_rows(run.live, files, settings, dry_run=dry_run, intended=record.rows):
-        say(change)
-        done.append(change)
     return done
 
 

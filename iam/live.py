@@ -122,6 +122,16 @@ class Live:
         except NotFound:
             return None
 
+    def patch_table(self, dataset: str, table: str, content: Json, etag: str) -> bool:
+        """Change a table or view; False when it is no longer the one that was read."""
+        from google.api_core.exceptions import PreconditionFailed
+
+        try:
+            self._call("PATCH", f"/{dataset}/tables/{table}", data=content, headers={"If-Match": etag})
+        except PreconditionFailed:
+            return False
+        return True
+
     def tables(self, dataset: str) -> list[str] | None:
         """Ids of a dataset's tables and views; None when there is no such dataset."""
         found = self._list((self.project, dataset))

@@ -61,7 +61,7 @@ class LedgerRecord:
         self.ledger.append("access.rows", self._who, {**change.as_json(), "revision": self._revision})
 
     def tags(self, change: Change) -> None:
-        """Write down a change of a policy tag's readers that is about to be made."""
+        """Write down a change of a policy tag's readers, or of its columns, that is about to be made."""
         self.ledger.append("access.tags", self._who, {**change.as_json(), "revision": self._revision})
 
     def lost(self, line: int) -> None:

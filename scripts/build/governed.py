@@ -1,22 +1,23 @@
-"""A build as it has to be: grants, dbt, the check of policy tags, authorizations, and whether it all holds.
+"""A build as it has to be: grants, dbt, policy tags and row access policies, authorizations, and whether it all holds.
 
 Grants come first because dbt has to be let in; authorizations last because a view that was made again has lost its own.
-A view that lacks a policy tag its model declares is not authorized anywhere: WRITE_TRUNCATE strips tags
-(cloud-foundation-fabric#1532), and dbt keeps or loses them by materialization (dbt-adapters#1338).
+What a build took from a table or view is given back before that: policy tags of its columns, row access policies. A
+view that still lacks a policy tag which its model declares is not authorized anywhere.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dataflow.errors import NorenError
 from iam.apply import Record, apply
-from iam.engine import Kind, Table, TableName, from_dbt
+from iam.engine import Table, TableName, from_dbt
 from iam.files import AccessFiles
 from iam.live import Live
 from iam.plan import Change, Settings
+from iam.tags.columns import give_back, lacking
 from scripts.build.process import Result
 
 if TYPE_CHECKING:
@@ -45,10 +46,12 @@ def governed(
     record: Record,
     identity: str | None = None,
     say: Callable[[Change], None] = lambda _: None,
+    readers: Callable[[], list[Change]] = list,
 ) -> Governed:
-    """Grant, build, authorize, check.
+    """Grant, build, give back, authorize, check.
 
-    client: as the applier. run: builds, as dbt. manifest: where that run leaves its manifest.
+    client: as the applier. run: builds, as dbt. manifest: where that run leaves its manifest. readers: makes the
+    readers of policy tags what the files say, where something else than the gateway keeps them.
     Raises NorenError when a list cannot be changed or a tag cannot be checked; nothing is authorized then.
     """
     before = apply(client, files, settings=Settings(grants_only=True, identity=identity), record=record, say=say)
@@ -59,13 +62,35 @@ def governed(
         if node.status == "success"
         for dataset, _, table in [node.relation.partition(".")]
     )
-    untagged = dict(missing_tags(Live(client), relations(manifest), files.project))
+    tagged, untagged = _give_back(Live(client), relations(manifest), files.project, record, say)
+    after = [*tagged, *readers()]
     withheld = frozenset((name.dataset, name.table) for name in untagged)
     settings = Settings(identity=identity, rebuilt=built, withheld=withheld)
-    after = apply(client, files, settings=settings, record=record, say=say)
+    after += apply(client, files, settings=settings, record=record, say=say)
     again = apply(client, files, settings=Settings(identity=identity, withheld=withheld), record=record, dry_run=True)
     problems = [*untagged.values(), *(str(change) for change in again if change.action != "keep")]
     return Governed(result, tuple(before + [c for c in after if c not in before]), tuple(problems))
+
+
+def _give_back(
+    live: Live, tables: Mapping[TableName, Table], project: str, record: Record, say: Callable[[Change], None]
+) -> tuple[list[Change], dict[TableName, str]]:
+    """Policy tags given back, and relation -> what is still wrong with it."""
+    changes, refused = list[Change](), dict[TableName, str]()
+    for name, tags in lacking(live, tables, project).items():
+        try:
+            done = give_back(live, name, tags, record.tags)
+        except NorenError as error:
+            refused[name] = f" ({error})"
+            continue
+        for change in done:
+            say(change)
+        changes += done
+    return changes, {
+        name: f"{name.dataset}.{name.table}: without the policy tag that the model declares for "
+        f"{', '.join(sorted(tags))}{refused.get(name, '')}; it is authorized nowhere until it is built again"
+        for name, tags in lacking(live, tables, project).items()
+    }
 
 
 def relations(manifest: Path) -> Mapping[TableName, Table]:
@@ -75,35 +100,6 @@ def relations(manifest: Path) -> Mapping[TableName, Table]:
     return from_dbt(json.loads(manifest.read_text("utf-8")))
 
 
-def missing_tags(live: Live, tables: Mapping[TableName, Table], project: str) -> Iterator[tuple[TableName, str]]:
-    """(relation, what is wrong) of every relation that lacks a policy tag which its model declares.
-
-    Raises NorenError when a relation cannot be read.
-    """
-    for name, table in sorted(tables.items()):
-        if not table.tags or name.project not in ("", project) or table.kind is Kind.ROUTINE:
-            continue
-        resource = live.table(name.dataset, name.table)
-        if resource is None:
-            continue  # not built yet: there is nothing to read
-        present = dict(_tags(resource.get("schema", {}).get("fields", ())))
-        lacking = sorted(column for column, tag in table.tags.items() if tag not in present.get(column, ()))
-        if lacking:
-            what = (
-                f"{name.dataset}.{name.table}: without the policy tag that the model declares for {', '.join(lacking)}"
-            )
-            yield name, f"{what}; it is authorized nowhere until it is built again"
-
-
 def manifest_of_run(state: Path, target: str) -> Path:
     """Where `scripts.build.build` has dbt leave its manifest."""
     return state / "dbt" / target / "manifest.json"
-
-
-def _tags(fields: Any, path: str = "") -> Iterator[tuple[str, tuple[str, ...]]]:
-    if not isinstance(fields, list | tuple):
-        raise NorenError("BigQuery answered with a schema that is none.")
-    for field in fields:
-        here = f"{path}{field['name']}"
-        yield here, tuple(field.get("policyTags", {}).get("names", ()))
-        yield from _tags(field.get("fields", ()), f"{here}.")

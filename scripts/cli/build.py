@@ -15,6 +15,7 @@ from scripts.build.build import Target, build
 from scripts.build.process import Node, Result
 
 if TYPE_CHECKING:
+    from iam.plan import Change
     from scripts.build.governed import Governed
 
 
@@ -50,8 +51,9 @@ def summary(result: Result) -> str:
 def build_command(
     target: Target, home: Path | None, select: tuple[str, ...], tests: bool, models_only: bool, as_json: bool
 ) -> None:
-    """Grant, build the models of dbt/ as views, check their policy tags, authorize them, and check the lists.
+    """Grant, build the models of dbt/ as views, give back what that took, authorize them, and check the lists.
 
+    What a table or view that is made again has lost: policy tags of its columns, row access policies, authorizations.
     Through the gateway of the local stack, or in BigQuery. The exit code is dbt's: 1 when a model or test failed, 2
     when dbt could not run; and 1 when a view could not be authorized or lacks a policy tag that its model declares.
     """
@@ -80,20 +82,20 @@ def governed_build(run: Callable[[], Result], target: Target, home: Path | None,
     """The build between grants and authorizations."""
     from iam.files import load
     from scripts.build.governed import governed, manifest_of_run
-    from scripts.cli.acl.target import target as access_of
+    from scripts.cli.acl import target as targets
 
-    access = access_of(home, cloud=target == "production")
+    access = targets.target(home, cloud=target == "production")
     manifest = manifest_of_run(access.project.state, target)
-    record = access.record()
+    record, files = access.record(), load(access.project)
+
+    def say(change: "Change") -> None:
+        if not quiet:
+            click.echo(str(change))
+
+    def readers() -> "list[Change]":
+        return targets.tags(access, files, record, say=say)
+
     try:
-        return governed(
-            load(access.project),
-            access.client,
-            run,
-            manifest,
-            record,
-            access.identity,
-            (lambda _: None) if quiet else (lambda change: click.echo(str(change))),
-        )
+        return governed(files, access.client, run, manifest, record, access.identity, say, readers)
     finally:
         access.copy(record)

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 import requests
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from click.testing import Result as Invoked
 from google.cloud.bigquery_datapolicies_v1.services.data_policy_service.transports import DataPolicyServiceGrpcTransport
 
 import dataflow.clients
 from dataflow.channels import plain
 from iam.engine.rights import FINE_GRAINED_READER, MASKED_READER
 from iam.tags.catalog import DATA_CATALOG
+from scripts.build.process import Result
 from scripts.cli import noren
+from scripts.cli.build import governed_build
 from scripts.stack.callers import caller_client
 from tests.iam.tags.google_cloud import DataCatalog, DataPolicyServer
 
@@ -87,7 +90,7 @@ def run(asked, tmp_path, monkeypatch):
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("NOREN_PROJECT", P)
 
-    def verb(*words: str) -> Result:
+    def verb(*words: str) -> Invoked:
         return CliRunner().invoke(noren, ["acl", *words, "--cloud"], catch_exceptions=False)
 
     return verb
@@ -135,3 +138,11 @@ def test_every_service_is_asked_with_the_credentials_of_bigquery(run, asked, cat
     client, found = asked
     assert found == [("bigquerydatapolicy.googleapis.com:443", client._credentials)]
     assert catalog.callers == {f"Bearer {client._credentials.token}"}
+
+
+@pytest.mark.usefixtures("run")
+def test_a_build_in_the_cloud_makes_readers_of_policy_tags_what_the_files_say(catalog, masks):
+    done = governed_build(lambda: Result(0, 0.1, None, ()), "production", None, quiet=True)
+    assert [str(change) for change in done.changes] == CHANGES
+    assert catalog.policies.members(TAG, FINE_GRAINED_READER) == ["group:data-admins@example.com"]
+    assert masks.policies.members(MASK, MASKED_READER) == ["group:analysts@example.com"]
