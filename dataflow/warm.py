@@ -9,6 +9,7 @@ from dataflow.keys.hashing import states, tokens
 from dataflow.methods.loops.networks import networks
 from dataflow.methods.loops.suspects import maps, suspects
 from dataflow.methods.loops.versions import reduced
+from dataflow.operators.keys import words_of
 from dataflow.operators.seen import Seen, first_of_each
 
 
@@ -22,7 +23,7 @@ def main() -> None:
     reduced(text, 1)
     suspects(text)
     maps(pl.Series(["{}"]), ())
-    keys = np.zeros((1, 2), np.uint64)
+    keys = words_of(text)
     seen = Seen()
     seen.add(keys, np.zeros(1, np.int32))
     first_of_each(keys, seen.contains(keys))

@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from dataflow.operators.index import Events, Index, words
+from dataflow.operators.index import Events, Index
+from dataflow.operators.keys import words
 from dataflow.operators.seen import Seen, first_of_each
 from dataflow.operators.state import Changes, State
 

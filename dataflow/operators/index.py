@@ -6,38 +6,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import polars_hash
 
-from dataflow.operators.seen import Words
-
-WIDTH = 16
-"""Bytes of a key."""
-
-
-def keys_of(names: Sequence[str] | pl.Series) -> bytes:
-    """Keys of tokens or positions, WIDTH bytes each.
-
-    32 hex digits, as a token has, stand for themselves; any other name for the first half of its SHA-256.
-    """
-    series = pl.Series("names", names, dtype=pl.String) if not isinstance(names, pl.Series) else names.alias("names")
-    if not len(series):
-        return b""
-    name: pl.Expr = pl.col("names")
-    if not series.str.contains("^[0-9a-f]{32}$").all():
-        itself = name.str.contains("^[0-9a-f]{32}$")
-        name = pl.when(itself).then(name).otherwise(polars_hash.col("names").chash.sha2_256().str.head(32))
-    return (
-        series.to_frame()
-        .select(name.str.decode("hex").bin.reinterpret(dtype=pl.Array(pl.UInt8, WIDTH)))
-        .to_series()
-        .to_numpy()
-        .tobytes()
-    )
-
-
-def words(keys: bytes) -> Words:
-    """Keys as an (n, 2) array of uint64."""
-    return np.frombuffer(keys, np.dtype(">u8")).astype(np.uint64).reshape(-1, 2)
+from dataflow.operators.keys import WIDTH, keys_of
 
 
 class Events(msgspec.Struct, array_like=True):

@@ -13,7 +13,7 @@ from dataflow.beam.settings import Settings
 from dataflow.beam.state import DAYS, DayBags
 from dataflow.candidates import Candidates, Preparer
 from dataflow.operators.deduplicate import HORIZON, HOUR, Index
-from dataflow.operators.index import keys_of
+from dataflow.operators.keys import keys_of
 from tests.dataflow.cases import RECEIVED, encoded
 from tests.dataflow.deliveries import EVERY_CASE, message
 

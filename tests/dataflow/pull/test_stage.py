@@ -11,7 +11,7 @@ from dataflow.journal import Journal
 from dataflow.keys import KeyRing
 from dataflow.objects import LocalObjects
 from dataflow.operators.deduplicate import Deduplicator
-from dataflow.operators.index import keys_of
+from dataflow.operators.keys import keys_of
 from dataflow.policy import Policy
 from dataflow.pull.stage import Stager
 from tests.dataflow.cases import encoded

@@ -11,7 +11,7 @@ from dataflow.core import Anonymizer
 from dataflow.dead_letters import PURPOSE, open_dead_letter
 from dataflow.keys import KeyRing
 from dataflow.operators.deduplicate import Deduplicator
-from dataflow.operators.index import keys_of
+from dataflow.operators.keys import keys_of
 from dataflow.policy import Policy
 from dataflow.sources.message import Message, event_position, position
 from tests.dataflow.cases import RECEIVED, encoded
