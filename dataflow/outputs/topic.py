@@ -10,22 +10,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import grpc
-from google.pubsub_v1 import types
 from tenacity import before_sleep_log, retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from dataflow.channels import UNLIMITED, plain
 from dataflow.errors import NorenError
 from dataflow.outputs.base import Run
-from dataflow.outputs.json_rows import json_lines
+from dataflow.outputs.json_rows import json_rows
+from dataflow.outputs.wire import requests
 
 log = logging.getLogger(__name__)
 
 MOST_MESSAGES = 1_000
 MOST_BYTES = 9_000_000
 """Of one request: the service takes 1,000 messages and 10 MB (https://cloud.google.com/pubsub/quotas)."""
-
-ATTRIBUTE_BYTES = 128
-"""What a message's attributes take at most, about."""
 
 PASSING = (
     grpc.StatusCode.UNAVAILABLE,
@@ -58,33 +55,20 @@ class AnonymizedTopic:
     def __init__(self, topic: str, endpoint: str | None = None) -> None:
         self.topic = topic
         self._channel = plain(endpoint, UNLIMITED) if endpoint else _cloud_channel()
-        self._publish = self._channel.unary_unary(
-            "/google.pubsub.v1.Publisher/Publish",
-            types.PublishRequest.pb().SerializeToString,
-            types.PublishResponse.pb().FromString,
-        )
+        self._publish = self._channel.unary_unary("/google.pubsub.v1.Publisher/Publish")  # bytes to bytes
 
     def put(self, run: Run) -> None:
         """Publish the run's rows. Raises NorenError when the topic is missing or refuses them."""
         for entry in run.entries:
             named = {"journal": run.journal, "entry": str(entry.number), "policy_version": entry.policy_version}
-            request, size = self._request(), 0
-            for row, line in enumerate(json_lines(entry.rows["anonymized"])):
-                if len(request.messages) == MOST_MESSAGES or size + len(line) + ATTRIBUTE_BYTES > MOST_BYTES:
-                    self._send(request)
-                    request, size = self._request(), 0
-                request.messages.add(data=line, attributes={**named, "row": str(row)})
-                size += len(line) + ATTRIBUTE_BYTES
-            if request.messages:
+            data = json_rows(entry.rows["anonymized"])
+            for request in requests(self.topic, data, named, messages=MOST_MESSAGES, size=MOST_BYTES):
                 self._send(request)
 
     def close(self) -> None:
         self._channel.close()
 
-    def _request(self) -> Any:
-        return types.PublishRequest.pb()(topic=self.topic)
-
-    def _send(self, request: Any) -> None:
+    def _send(self, request: bytes) -> None:
         try:
             self._patient_send(request)
         except grpc.RpcError as error:
@@ -106,7 +90,7 @@ class AnonymizedTopic:
         before_sleep=before_sleep_log(log, logging.WARNING),
         reraise=True,
     )
-    def _patient_send(self, request: Any) -> None:
+    def _patient_send(self, request: bytes) -> None:
         self._publish(request, timeout=60)
 
 

@@ -1,6 +1,5 @@
 """The anonymized topic on the real server: one row a message, named by journal, entry and row."""
 
-import base64
 import datetime
 import json
 import uuid
@@ -14,7 +13,6 @@ from google.pubsub_v1 import types
 from dataflow.errors import NorenError
 from dataflow.outputs import topic as module
 from dataflow.outputs.base import Run, StagedEntry
-from dataflow.outputs.json_rows import json_lines
 from dataflow.outputs.topic import AnonymizedTopic
 from dataflow.sources.pubsub import PubSubSubscription
 from scripts.stack.endpoints import Endpoints
@@ -88,13 +86,3 @@ def test_a_missing_topic_is_one_sentence(servers: Endpoints) -> None:
     with pytest.raises(NorenError, match=r"^projects/p-1234/topics/none: there is no such topic; make it"):
         output.put(run(7, 1))
     output.close()
-
-
-def test_bytes_are_base64_at_any_depth_and_null_stays_null() -> None:
-    data = b"\x00\xff"
-    rows = pl.DataFrame({"b": [data, None], "s": [{"n": 1, "b": data}, None], "l": [[data], []], "f": [1.5, None]})
-    text = base64.b64encode(data).decode()
-    assert [json.loads(line) for line in json_lines(rows)] == [
-        {"b": text, "s": {"n": 1, "b": text}, "l": [text], "f": 1.5},
-        {"b": None, "s": None, "l": [], "f": None},
-    ]
