@@ -19,12 +19,22 @@ class GcsObjects:
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
     def create(self, name: str, data: bytes) -> bool:
-        """A retry after a lost answer finds its own object: equal bytes count as created."""
+        """A retry after a lost answer finds its own object: equal bytes count as created.
+
+        Who may create and not delete, or writes where objects are retained, can be refused a name that is taken for
+        that reason (403) instead of the precondition's (412).
+        """
         blob = self._bucket.blob(self._prefix + name)
         try:
             blob.upload_from_string(data, "application/octet-stream", if_generation_match=0, timeout=TIMEOUT_SECONDS)
         except api.PreconditionFailed:
             return self.read(name) == data
+        except api.Forbidden as error:
+            if not blob.exists(timeout=TIMEOUT_SECONDS):
+                raise NorenError(f"{name}: Cloud Storage refused to create it: {error.message}") from error
+            return self.read(name) == data
+        except api.NotFound as error:
+            raise self._no_bucket() from error
         return True
 
     def read(self, name: str) -> bytes:
@@ -36,7 +46,15 @@ class GcsObjects:
 
     def names(self, prefix: str) -> Iterator[str]:
         found = self._bucket.list_blobs(prefix=f"{self._prefix}{prefix}/", timeout=TIMEOUT_SECONDS)
-        yield from sorted(blob.name.removeprefix(self._prefix) for blob in found)
+        try:
+            yield from sorted(blob.name.removeprefix(self._prefix) for blob in found)
+        except api.NotFound as error:
+            raise self._no_bucket() from error
+
+    def _no_bucket(self) -> NorenError:
+        return NorenError(
+            f"there is no bucket gs://{self._bucket.name}: terraform/ makes buckets, or name another place."
+        )
 
     def delete(self, name: str) -> None:
         try:

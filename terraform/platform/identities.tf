@@ -27,6 +27,16 @@ resource "google_project_iam_member" "declared" {
   depends_on = [google_service_account.identity]
 }
 
+# Who reads policy tags and their masks is granted on each; to grant it there takes these two. Neither reads data.
+resource "google_project_iam_member" "tags" {
+  for_each = toset(module.inventory.policy_tags ? ["roles/bigquerydatapolicy.admin", "roles/datacatalog.categoryAdmin"] : [])
+
+  project    = var.project_id
+  role       = each.value
+  member     = module.inventory.applier.member
+  depends_on = [google_service_account.identity]
+}
+
 # The rights to be a Dataflow worker; its data is granted topic by topic and dataset by dataset.
 resource "google_project_iam_member" "worker" {
   project    = var.project_id

@@ -19,6 +19,8 @@ locals {
       dataflow  = local.agents.dataflow
       storage   = local.agents.storage
     }
+    # Who changed which access, and when.
+    ledger = { storage = local.agents.storage }
     # The key-encryption key of the anonymizer's own keys, and no service's: only who makes tokens can unwrap them.
     pseudonyms = { worker = module.inventory.worker.member }
   }

@@ -39,6 +39,34 @@ variable "launchers" {
   }
 }
 
+variable "repository" {
+  description = "GitHub repository, OWNER/NAME, whose access workflow applies the access files. Null: none does."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.repository == null || can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
+    error_message = "A repository is OWNER/NAME."
+  }
+}
+
+variable "ledger_retention_days" {
+  description = "Days in which no line of the ledger of access can be changed or deleted."
+  type        = number
+  default     = 1095
+
+  validation {
+    condition     = var.ledger_retention_days >= 1 && var.ledger_retention_days <= 36500
+    error_message = "The ledger is retained for 1 to 36,500 days."
+  }
+}
+
+variable "ledger_retention_locked" {
+  description = "Lock that for good: nobody can shorten it any more."
+  type        = bool
+  default     = false
+}
+
 variable "key_protection" {
   description = "Protection level of the keys: SOFTWARE or HSM."
   type        = string

@@ -9,6 +9,8 @@ import click
 import pytest
 import yaml
 
+from dataflow.project import Project
+from iam.record import place_of_ledgers
 from scripts.cli import noren
 
 FILES = sorted((Path(__file__).parents[2] / ".github" / "workflows").glob("*.yml"))
@@ -44,6 +46,20 @@ def test_what_runs_a_pull_requests_files_cannot_write() -> None:
     jobs = workflow(Path(FILES[0].parent, "access.yml"))["jobs"]
     assert set(jobs["gate"]["permissions"].values()) == {"read"}
     assert not [step for step in jobs["tell"]["steps"] if "uses" in step or "noren" in step["run"]]
+
+
+def test_only_what_is_merged_speaks_to_the_cloud_and_with_the_ledger_of_the_project(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = workflow(Path(FILES[0].parent, "access.yml"))
+    jobs = found["jobs"]
+    assert [name for name, job in jobs.items() if "id-token" in job["permissions"]] == ["apply"]
+    assert found[True]["push"]["branches"] == ["main"]  # YAML's `on` is true
+    assert jobs["apply"]["if"].startswith("github.event_name == 'push' && ")
+    assert jobs["gate"]["if"] == "github.event_name != 'push'"
+    monkeypatch.delenv("NOREN_LEDGER", raising=False)
+    place = jobs["apply"]["steps"][-1]["env"]["NOREN_LEDGER"].replace("${{ vars.NOREN_PROJECT }}", "our-project")
+    assert place == place_of_ledgers(Project(Path(__file__).parents[2], "our-project"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)

@@ -13,6 +13,7 @@ from dataflow import names
 from dataflow.contract import load_contracts
 from dataflow.project import Project
 from dataflow.schemas import pubsub
+from iam.record import place_of_ledgers
 
 ROOT = Path(__file__).parents[2]
 BOOTSTRAP = "terraform/bootstrap"
@@ -107,7 +108,7 @@ def test_terraform_grants_nothing_on_a_dataset(terraform: Any) -> None:
 
 def test_keys_rotate_every_90_days(terraform: Any) -> None:
     keys = terraform.test(PLATFORM).values("google_kms_crypto_key")
-    assert {key["name"] for key in keys} == {"messages", "pipeline", "pseudonyms", "warehouse"}
+    assert {key["name"] for key in keys} == {"ledger", "messages", "pipeline", "pseudonyms", "warehouse"}
     assert {(key["rotation_period"], key["deletion_policy"]) for key in keys} == {("7776000s", "PREVENT")}
 
 
@@ -119,6 +120,20 @@ def test_only_the_worker_unwraps_the_pseudonym_keys(terraform: Any) -> None:
         if item["address"].startswith('module.key["pseudonyms"].google_kms_crypto_key_iam_member')
     ]
     assert users == ["serviceAccount:anonymizer@noren-test.iam.gserviceaccount.com"]
+
+
+def test_who_applies_access_appends_to_its_ledger_and_changes_no_line_of_it(
+    terraform: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOREN_LEDGER", raising=False)
+    plan = [item for item in terraform.test(PLATFORM).plan if item["address"].startswith("module.ledger.")]
+    [bucket] = [item["values"] for item in plan if item["type"] == "google_storage_bucket"]
+    assert f"gs://{bucket['name']}" == place_of_ledgers(Project(ROOT, "noren-test"))
+    assert bucket["retention_policy"][0]["retention_period"] in (94608000, "94608000")
+    assert {(item["values"]["role"], item["values"]["member"]) for item in plan if "_iam_member" in item["type"]} == {
+        (f"roles/storage.{role}", "serviceAccount:acl-applier@noren-test.iam.gserviceaccount.com")
+        for role in ("objectCreator", "objectViewer")
+    }
 
 
 def test_topics_have_the_names_that_the_pipeline_uses(terraform: Any) -> None:

@@ -11,8 +11,17 @@ resource "google_storage_bucket" "bucket" {
   force_destroy               = false
   labels                      = var.labels
 
+  # What is retained is never overwritten: there are no versions of it to keep.
   versioning {
-    enabled = true
+    enabled = var.retention_days == null
+  }
+
+  dynamic "retention_policy" {
+    for_each = var.retention_days == null ? [] : [var.retention_days]
+    content {
+      retention_period = retention_policy.value * 24 * 60 * 60
+      is_locked        = var.retention_locked
+    }
   }
 
   encryption {

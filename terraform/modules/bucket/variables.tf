@@ -24,6 +24,18 @@ variable "expire_days" {
   default     = {}
 }
 
+variable "retention_days" {
+  description = "Days in which no object can be changed or deleted, by anybody; null: they can."
+  type        = number
+  default     = null
+}
+
+variable "retention_locked" {
+  description = "Lock the retention: for good, nobody can shorten it or delete the bucket before it ends."
+  type        = bool
+  default     = false
+}
+
 variable "members" {
   description = "Who may do what: a name for the plan -> role and IAM member."
   type        = map(object({ role = string, member = string }))

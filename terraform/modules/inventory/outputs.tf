@@ -37,6 +37,25 @@ output "worker" {
   }
 }
 
+output "applier" {
+  description = "The service identity that applies the access files: its account, email and IAM member."
+  value = {
+    account = "acl-applier"
+    email   = try(local.identities["acl-applier"].email, "")
+    member  = "serviceAccount:${try(local.identities["acl-applier"].email, "")}"
+  }
+
+  precondition {
+    condition     = can(local.identities["acl-applier"])
+    error_message = "iam/principals.json has no active identity acl-applier@."
+  }
+}
+
+output "policy_tags" {
+  description = "Whether iam/policy_tags.json says who reads policy tags."
+  value       = fileexists("${local.root}/iam/policy_tags.json")
+}
+
 output "project_roles" {
   description = "\"<role> <member>\" -> role, member, of iam/project.json."
   value       = { for entry in local.roles : "${entry.role} ${entry.member}" => entry }

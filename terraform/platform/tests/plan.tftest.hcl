@@ -107,6 +107,47 @@ run "plan" {
   }
 }
 
+run "the_ledger_of_access_is_appended_to_and_kept" {
+  command = plan
+
+  assert {
+    condition     = output.ledger == replace(yamldecode(file("../../iam/ledger.yaml")).place, "$${project}", "noren-test")
+    error_message = "The bucket is the one that iam/ledger.yaml names."
+  }
+
+  assert {
+    condition     = output.ci == []
+    error_message = "Without a repository nothing of CI is let in."
+  }
+}
+
+run "the_access_workflow_of_the_main_branch_may_apply" {
+  command = plan
+
+  variables {
+    repository = "acme/analytics"
+  }
+
+  assert {
+    condition     = google_iam_workload_identity_pool_provider.github["acme/analytics"].attribute_condition == "assertion.workflow_ref == 'acme/analytics/.github/workflows/access.yml@refs/heads/main'"
+    error_message = "One workflow of one branch gets in."
+  }
+
+  assert {
+    condition     = [for grant in google_service_account_iam_member.ci_applies : grant.role] == ["roles/iam.workloadIdentityUser"]
+    error_message = "It acts as the identity that applies access, and as no other."
+  }
+}
+
+run "a_repository_is_one" {
+  command         = plan
+  expect_failures = [var.repository]
+
+  variables {
+    repository = "https://github.com/acme/*"
+  }
+}
+
 run "a_publisher_is_never_everybody" {
   command         = plan
   expect_failures = [var.publishers]

@@ -26,6 +26,8 @@ class Storage(http.server.BaseHTTPRequestHandler):
     """The part of Cloud Storage's JSON API that objects need (https://cloud.google.com/storage/docs/json_api/v1)."""
 
     objects: dict[str, bytes]
+    taken = 412
+    """What a name that is taken is refused with."""
     protocol_version = "HTTP/1.1"
 
     def answer(self, status: int, body: bytes = b"{}") -> None:
@@ -42,18 +44,25 @@ class Storage(http.server.BaseHTTPRequestHandler):
         metadata, data = (part.get_payload(decode=True) for part in mime.get_payload())
         name = json.loads(metadata)["name"]
         if query.get("ifGenerationMatch") == ["0"] and name in self.objects:
-            return self.answer(412)
+            return self.answer(self.taken)
+        if "/b/closed/" in self.path:
+            return self.answer(403, b'{"error": {"message": "no storage.objects.create access"}}')
         self.objects[name] = data
         return self.answer(200, json.dumps({"name": name, "bucket": "b", "generation": "1"}).encode())
 
     def do_GET(self) -> None:
         url = urllib.parse.urlsplit(self.path)
+        if "/b/nowhere/" in self.path:
+            return self.answer(404)
         if url.path.endswith("/o"):
             (prefix,) = urllib.parse.parse_qs(url.query)["prefix"]
             items = [{"name": name, "bucket": "b"} for name in self.objects if name.startswith(prefix)]
             return self.answer(200, json.dumps({"items": items}).encode())
         name = urllib.parse.unquote(url.path.rpartition("/o/")[2])
-        return self.answer(200, self.objects[name]) if name in self.objects else self.answer(404)
+        if name not in self.objects:
+            return self.answer(404)
+        media = "alt=media" in url.query
+        return self.answer(200, self.objects[name] if media else json.dumps({"name": name, "bucket": "b"}).encode())
 
     def do_DELETE(self) -> None:
         name = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path.rpartition("/o/")[2])
@@ -132,6 +141,24 @@ def test_of_many_writers_of_one_name_exactly_one_wins(objects: Objects) -> None:
         thread.join()
     assert len(won) == 1
     assert objects.read("race/1") == b"%d" % won[0]
+
+
+def test_who_may_not_delete_is_refused_a_name_that_is_taken_like_everybody(
+    bucket: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = GcsObjects(bucket, "b", "noren/ledger")
+    monkeypatch.setattr(Storage, "taken", 403)
+    assert objects.create("kept/1", b"one")
+    assert objects.create("kept/1", b"one")
+    assert not objects.create("kept/1", b"two")
+    assert objects.read("kept/1") == b"one"
+
+
+def test_a_bucket_that_is_closed_or_not_there_is_one_sentence(bucket: Client) -> None:
+    with pytest.raises(NorenError, match=r"^x/1: Cloud Storage refused to create it: .*storage.objects.create"):
+        GcsObjects(bucket, "closed").create("x/1", b"")
+    with pytest.raises(NorenError, match=r"^there is no bucket gs://nowhere: "):
+        list(GcsObjects(bucket, "nowhere").names("x"))
 
 
 @pytest.mark.parametrize("place", ["s3://bucket/x", "gs://", "bigquery://project.table"])

@@ -89,6 +89,7 @@ def run(asked, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("NOREN_PROJECT", P)
+    monkeypatch.setenv("NOREN_LEDGER", ".noren/ledger")
 
     def verb(*words: str) -> Invoked:
         return CliRunner().invoke(noren, ["acl", *words, "--cloud"], catch_exceptions=False)
@@ -113,7 +114,7 @@ def test_apply_makes_them_and_writes_them_down_before(run, catalog, masks, tmp_p
     assert run("apply").stdout.splitlines() == [*CHANGES, "1 policy tag: 2 added"]
     assert catalog.policies.members(TAG, FINE_GRAINED_READER) == ["group:data-admins@example.com"]
     assert masks.policies.members(MASK, MASKED_READER) == ["group:analysts@example.com"]
-    lines = (tmp_path / ".noren" / "ledger" / P / "access" / "lines").iterdir()
+    lines = (tmp_path / ".noren" / "ledger" / "access" / "lines").iterdir()
     told = [json.loads(line.read_text()) for line in sorted(lines, key=lambda path: int(path.name))]
     assert [line["details"]["what"] for line in told if line["kind"] == "access.tags"] == [
         "reader group:data-admins@example.com",
