@@ -11,8 +11,10 @@ from dataflow.compiled.simd import PADDING
 from dataflow.compiled.views import Numbers, bitmap, series
 from dataflow.contract import Field
 from dataflow.core.plain.layout import Layout, layout
-from dataflow.core.plain.parse import LENGTH, NO_TIME, Values, parse, scratch
+from dataflow.core.plain.parse import parse
 from dataflow.core.plain.strings import column
+from dataflow.core.plain.times import NO_TIME
+from dataflow.core.plain.values import LENGTH, Values, scratch
 
 MOST_BYTES = 1 << 30
 """Of a batch: places in it are numbers of 32 bits."""

@@ -10,7 +10,8 @@ import polars as pl
 from dataflow.compiled.loop import allocating
 from dataflow.compiled.simd import PADDING, load8, store8
 from dataflow.compiled.views import INLINE, Numbers, from_views, view_long, view_short
-from dataflow.core.plain.parse import ESCAPED, LENGTH, hexadecimal
+from dataflow.core.plain.texts import hexadecimal
+from dataflow.core.plain.values import ESCAPED, LENGTH
 
 
 def column(name: str, buffer: Numbers, start: Numbers, length: Numbers) -> pl.Series:
