@@ -5,6 +5,7 @@ import polars as pl
 
 from dataflow.contract import Constraints, Field, FieldType
 from dataflow.core.plain import Lane
+from dataflow.core.times import timestamps
 from dataflow.keys.hashing import states, tokens
 from dataflow.methods.loops.networks import networks
 from dataflow.methods.loops.suspects import maps, suspects
@@ -18,6 +19,7 @@ def main() -> None:
     plain = Lane((Field("a", "a", FieldType.STRING, False, None, "", Constraints()),), ()).read([b'{"a":"b"}'], 100)
     assert plain is not None
     plain.columns()
+    timestamps(text)
     tokens(text, states(b""))
     networks(text, 24)
     reduced(text, 1)

@@ -1,4 +1,4 @@
-"""Timestamps out of text: the short cut for columns of one shape gives what the parser gives."""
+"""Timestamps out of text: the compiled loop gives what the parser gives."""
 
 import datetime
 
