@@ -54,9 +54,7 @@ def bitmap(valid: Numbers | None) -> tuple[pa.Buffer | None, int]:
 
 
 def series(name: str, array: pa.Array) -> pl.Series:
-    made = pl.from_arrow(array)
-    assert isinstance(made, pl.Series)
-    return made.alias(name)
+    return pl.Series(name, array)
 
 
 def to_bytes(texts: pl.Series) -> tuple[Numbers, Numbers, Numbers | None]:
@@ -65,6 +63,16 @@ def to_bytes(texts: pl.Series) -> tuple[Numbers, Numbers, Numbers | None]:
     `PADDING` bytes follow the last text.
     """
     array = texts.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return *_bytes(array), _present(array)
+
+
+def present_bytes(texts: pl.Series) -> tuple[Numbers, Numbers, Numbers | None]:
+    """The same of the texts that are present alone; the third still has a place for each row."""
+    array = texts.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return *_bytes(array.drop_null()), _present(array)
+
+
+def _bytes(array: pa.LargeStringArray) -> tuple[Numbers, Numbers]:
     _, offsets, content = array.buffers()
     edges = np.frombuffer(offsets, np.int64, len(array) + 1, 8 * array.offset) if offsets else np.zeros(1, np.int64)
     first, last = int(edges[0]), int(edges[-1])
@@ -72,5 +80,13 @@ def to_bytes(texts: pl.Series) -> tuple[Numbers, Numbers, Numbers | None]:
     if last > first:
         data[: last - first] = np.frombuffer(content, np.uint8, last - first, first)
     data[last - first :] = 0
-    valid = texts.is_not_null().to_numpy() if texts.null_count() else None
-    return edges - first, data, valid
+    return edges - first, data
+
+
+def _present(array: pa.Array) -> Numbers | None:
+    """Read off Arrow's bits: polars would plan a query for it."""
+    if not array.null_count:
+        return None
+    end = array.offset + len(array)
+    bits = np.unpackbits(np.frombuffer(array.buffers()[0], np.uint8), count=end, bitorder="little")
+    return bits[array.offset :].view(np.bool_)

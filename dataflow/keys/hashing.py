@@ -12,7 +12,7 @@ import polars as pl
 
 from dataflow.compiled.loop import allocating, compiled
 from dataflow.compiled.sha256 import BLOCK, LANES, START, absorb, compress, copy
-from dataflow.compiled.views import Numbers, from_views, to_bytes
+from dataflow.compiled.views import Numbers, from_views, present_bytes
 from dataflow.keys.tokens import TOKEN_DIGITS
 
 _HEX = np.array([int.from_bytes(f"{byte:02x}".encode(), "little") for byte in range(256)], np.uint16)
@@ -40,9 +40,8 @@ def _state(block: bytes) -> Numbers:
 
 def tokens(values: pl.Series, key: States) -> pl.Series:
     """The first `TOKEN_DIGITS` hex digits of each value's HMAC-SHA256; null stays null."""
-    present = values.drop_nulls()
-    offsets, data, _ = to_bytes(present)
-    count = len(present)
+    offsets, data, valid = present_bytes(values)
+    count = len(offsets) - 1
     digits = np.empty(count * TOKEN_DIGITS // 2, np.uint16)
     _tokens(data, offsets, key.inner, key.outer, np.empty((3, 16, LANES), np.uint32), digits)
     text = digits.view(np.uint8)
@@ -51,9 +50,8 @@ def tokens(values: pl.Series, key: States) -> pl.Series:
     views[:, 1] = digits.view(np.uint32)[:: TOKEN_DIGITS // 4]
     views[:, 2] = 0
     views[:, 3] = np.arange(count, dtype=np.uint32) * np.uint32(TOKEN_DIGITS)
-    if count == len(values):
+    if valid is None:
         return from_views(values.name, views.view(np.uint64), text, None)
-    valid = values.is_not_null().to_numpy()
     sparse = np.zeros((len(values), 4), np.uint32)
     sparse[valid] = views
     return from_views(values.name, sparse.view(np.uint64), text, valid)

@@ -28,12 +28,16 @@ class Step:
 
     pattern: a match is replaced by the tag, but for its first group, if it has one.
     gate: lets at least every text with a match (of a checked step: with a good match) through.
+    marks: characters of MARKS, one of which at least is in every match; empty where none has to be.
+    digits: how many every match has at least.
     check: what of a match is one; None when all of it is.
     """
 
     tag: str
     pattern: str
     gate: str
+    marks: str = ""
+    digits: int = 0
     check: Callable[["re.Match[str]"], Iterator[Span]] | None = None
 
     @cached_property
@@ -84,22 +88,27 @@ _AT = r"(?:@| ?[(\[] ?at ?[)\]] ?)"
 _EXTENSION = r"(?: ?(?:x|ext\.?) ?[0-9]{1,6})?"
 _AFTER = re.compile(_EXTENSION)
 
+MARKS = "?#@)]:."
+"""Characters that say which steps may find something in a text."""
+
 STEPS = (
-    Step(f"?{QUERY}", rf"(https?://{_PATH}*)[?#]{_TEXT}+", r"https?://"),
-    Step(f"?{QUERY}", rf"[?#]{_NAME}+={_TEXT}*", r"[?#]"),
-    Step(EMAIL, rf"[A-Za-z0-9._%+-]+{_AT}(?:[A-Za-z0-9-]+\.)+[A-Za-z]{{2,}}", r"@|at ?[)\]]"),
-    Step(IP, r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}", r"[0-9]\.[0-9]{1,3}\.[0-9]"),
+    Step(f"?{QUERY}", rf"(https?://{_PATH}*)[?#]{_TEXT}+", r"https?://", "?#"),
+    Step(f"?{QUERY}", rf"[?#]{_NAME}+={_TEXT}*", r"[?#]", "?#"),
+    Step(EMAIL, rf"[A-Za-z0-9._%+-]+{_AT}(?:[A-Za-z0-9-]+\.)+[A-Za-z]{{2,}}", r"@|at ?[)\]]", "@)]"),
+    Step(IP, r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}", r"[0-9]\.[0-9]{1,3}\.[0-9]", ".", 4),
     Step(
         IP,
         r"(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{0,4}){2,8}|::[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,7})",
         r"::|(?:[0-9A-Fa-f]{1,4}:){7}",
-        _v6,
+        ":",
+        check=_v6,
     ),
     Step(
         NUMBER,
         rf"[+(]{{0,2}}[0-9](?:{SEPARATOR}[0-9]){{{LONG - 1},}}",
         rf"[0-9](?:{SEPARATOR}[0-9]){{{LONG - 1}}}",
-        _long,
+        digits=LONG,
+        check=_long,
     ),
     Step(
         PHONE,
@@ -109,8 +118,9 @@ STEPS = (
         r"|(?:1[ .-]{0,3})?\(?[2-9][0-9]{2}\)?[ .-]{0,3}[0-9]{3}[ .-]{0,3}[0-9]{4}"  # North America
         rf"){_EXTENSION}",
         rf"[0-9](?:{SEPARATOR}[0-9]){{6}}",
+        digits=7,
     ),
-    Step(NUMBER, rf"\+?[0-9](?:{SEPARATOR}[0-9]){{6,}}", rf"[0-9](?:{SEPARATOR}[0-9]){{6}}"),
+    Step(NUMBER, rf"\+?[0-9](?:{SEPARATOR}[0-9]){{6,}}", rf"[0-9](?:{SEPARATOR}[0-9]){{6}}", digits=7),
 )
 """In this order. The last takes every other run of seven digits or more, dates written in digits too: what is left of a
 number that was not recognized must not leave the curtain."""

@@ -3,18 +3,22 @@
 import hashlib
 import re
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from dataflow.contract import Classification, Field
 from dataflow.errors import NorenError
 from dataflow.methods.base import PERSONAL, TEXT, Context, Method
-from dataflow.methods.entities import STEPS, Step, find
+from dataflow.methods.entities import MARKS, STEPS, Step, find
 from dataflow.methods.folding import DISGUISES, FOLD, folded
+
+if TYPE_CHECKING:
+    from dataflow.compiled.views import Numbers
 
 NAME = "<NAME>"
 
@@ -94,21 +98,31 @@ class Scrub(Method, frozen=True, dict=True):
         return scrubbed(str(value), self._steps)
 
     def _scrub(self, texts: pl.Series) -> pl.Series:
-        from dataflow.methods.loops.suspects import suspects
+        from dataflow.methods.loops.suspects import WIDE, marks, suspects
 
         chosen = pl.Series(suspects(texts))
         if self.known:  # a name needs no digit and no mark
             chosen = (self._may_name(texts) | texts.str.contains(_DISGUISED)).arg_true().extend(chosen).unique().sort()
-        rows = texts.gather(chosen)
-        if not self.known and len(chosen):
-            closer = rows.str.contains(_SUSPECT)
-            chosen, rows = chosen.filter(closer), rows.filter(closer)
         if not len(chosen):
             return texts
+        rows = texts[chosen]
+        bits, digits = marks(rows)
+        wide = (bits & WIDE) != 0
+        if not wide.any():
+            return texts.scatter(chosen, self._plain(rows, bits, digits))
+        rows = _where(rows, pl.Series(~wide), lambda some: self._plain(some, bits[~wide], digits[~wide]))
+        return texts.scatter(chosen, _where(rows, pl.Series(wide), self._wide))
+
+    def _wide(self, rows: pl.Series) -> pl.Series:
+        """Texts with characters beyond ASCII, which may be disguises."""
+        return self._closer(rows) if self.known else _where(rows, rows.str.contains(_SUSPECT), self._closer)
+
+    def _closer(self, rows: pl.Series) -> pl.Series:
+        from dataflow.methods.loops.suspects import marks
+
         disguised = rows.str.contains(_DISGUISED)
         rows = _where(rows, disguised, self._disguised)
-        rows = _where(rows, ~disguised, self._plain)
-        return texts.scatter(chosen, rows)
+        return _where(rows, ~disguised, lambda some: self._plain(some, *marks(some)))
 
     def _disguised(self, rows: pl.Series) -> pl.Series:
         """Texts with disguises: one by one, those that have something in them once they are folded."""
@@ -119,10 +133,21 @@ class Scrub(Method, frozen=True, dict=True):
             hits |= self._may_name(plain)
         return _where(rows, hits, lambda some: _each(some, self._steps))
 
-    def _plain(self, rows: pl.Series) -> pl.Series:
-        """Texts without disguises, step by step."""
+    def _plain(self, rows: pl.Series, bits: "Numbers", digits: "Numbers") -> pl.Series:
+        """Texts without disguises, step by step. bits, digits: their `marks`, which say what steps are for nothing:
+        a call to polars costs more than a few texts do."""
+        from dataflow.methods.loops.suspects import marks
+
         for step in STEPS:
-            rows = _where(rows, rows.str.contains(step.gate), partial(_apply, step))
+            may = digits >= step.digits
+            if step.marks:
+                may &= (bits & _bits(step.marks)) != 0
+            found = np.flatnonzero(may)
+            if len(found):
+                where = pl.Series(found.astype(np.uint32))
+                changed = _apply(step, rows[where])
+                rows = rows.scatter(where, changed)
+                bits[found], digits[found] = marks(changed)
         if self.known:
             name = (self.known.step,)
             rows = _where(rows, self._may_name(rows), lambda some: _each(some, name))
@@ -176,13 +201,18 @@ def _where(texts: pl.Series, chosen: pl.Series, change: Callable[[pl.Series], pl
     """The series with the chosen texts changed."""
     if not chosen.any():
         return texts
-    where = chosen.arg_true()
-    return texts.scatter(where, change(texts.gather(where)))
+    where = pl.Series(np.flatnonzero(chosen.to_numpy()).astype(np.uint32))
+    return texts.scatter(where, change(texts[where]))
+
+
+@cache
+def _bits(characters: str) -> int:
+    return sum(1 << MARKS.index(character) for character in characters)
 
 
 def _apply(step: Step, texts: pl.Series) -> pl.Series:
     if step.check is not None:
-        return _each(texts, (step,))
+        return _where(texts, texts.str.contains(step.gate), lambda some: _each(some, (step,)))
     kept = "${1}" if step.compiled.groups else ""
     return texts.str.replace_all(step.pattern, kept + step.tag)
 

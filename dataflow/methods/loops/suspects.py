@@ -10,6 +10,7 @@ import polars as pl
 from dataflow.compiled.loop import compiled
 from dataflow.compiled.simd import PADDING, load8, store8
 from dataflow.compiled.views import INLINE, Numbers, from_views, to_bytes, view_long, view_short
+from dataflow.methods.entities import MARKS
 
 _ENOUGH = 4
 
@@ -17,6 +18,10 @@ _WEIGHT = np.zeros(256, np.uint8)
 _WEIGHT[[ord(digit) for digit in "0123456789"]] = 1
 _WEIGHT[[ord(mark) for mark in "@?#:)]"]] = _ENOUGH
 _WEIGHT[128:] = _ENOUGH
+
+_BIT = np.zeros(256, np.uint8)
+_BIT[[ord(mark) for mark in MARKS]] = 1 << np.arange(len(MARKS), dtype=np.uint8)
+_BIT[128:] = WIDE = 1 << 7
 
 _QUOTE, _BACKSLASH, _COMMA = ord('"'), ord("\\"), ord(",")
 _OPENS, _CLOSES = np.zeros(256, np.bool_), np.zeros(256, np.bool_)
@@ -29,6 +34,14 @@ def suspects(texts: pl.Series) -> Numbers:
     offsets, data, _ = to_bytes(texts)
     found = np.empty(len(texts), np.uint32)
     return found[: _suspects(data, offsets, found)]
+
+
+def marks(texts: pl.Series) -> tuple[Numbers, Numbers]:
+    """(a bit for each of MARKS that is in a text, and WIDE where a character beyond ASCII is; how many digits)."""
+    offsets, data, _ = to_bytes(texts)
+    bits, digits = np.empty(len(texts), np.uint8), np.empty(len(texts), np.int64)
+    _marks(data, offsets, bits, digits)
+    return bits, digits
 
 
 def maps(texts: pl.Series, drop: tuple[str, ...]) -> tuple[pl.Series, Numbers]:
@@ -60,6 +73,18 @@ def _suspects(data: Numbers, offsets: Numbers, found: Numbers) -> int:
         found[number] = row
         number += weight >= _ENOUGH
     return number
+
+
+@compiled
+def _marks(data: Numbers, offsets: Numbers, bits: Numbers, digits: Numbers) -> None:
+    for row in range(len(offsets) - 1):
+        seen, count = np.uint8(0), np.int64(0)
+        for place in range(offsets[row], offsets[row + 1]):
+            byte = data[place]
+            seen |= _BIT[byte]
+            count += 0x30 <= byte <= 0x39
+        bits[row] = seen
+        digits[row] = count
 
 
 @compiled

@@ -9,9 +9,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataflow.methods.entities import STEPS
+from dataflow.methods.entities import MARKS, STEPS
 from dataflow.methods.folding import folded
-from dataflow.methods.loops.suspects import maps, suspects
+from dataflow.methods.loops.suspects import WIDE, maps, marks, suspects
 
 ALPHABET = st.sampled_from("ab 0123456789@?#:.()[]-/at\\\"'é０９＠東\n")
 TEXT = st.text(ALPHABET, max_size=30) | st.text(max_size=10)
@@ -30,6 +30,20 @@ def test_every_text_with_a_find_is_a_suspect(texts: list[str | None]) -> None:
     for row, text in enumerate(texts):
         if text is not None and any(re.search(step.pattern, folded(text)) for step in STEPS):
             assert row in found
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.none() | TEXT, max_size=20))
+def test_every_match_has_the_marks_and_digits_of_its_step(texts: list[str | None]) -> None:
+    bits, digits = marks(pl.Series(texts, dtype=pl.String))
+    for text, seen, count in zip(texts, bits.tolist(), digits.tolist(), strict=True):
+        assert seen == sum(1 << place for place, mark in enumerate(MARKS) if mark in (text or "")) | (
+            0 if (text or "").isascii() else WIDE
+        )
+        for step in STEPS:
+            if text is not None and list(step.spans(text)):
+                assert count >= step.digits
+                assert not step.marks or any(seen >> MARKS.index(mark) & 1 for mark in step.marks)
 
 
 def test_plain_words_are_no_suspects() -> None:
