@@ -1,41 +1,32 @@
-import http.server
 import json
-import threading
 from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from dataflow.clients import bigquery_client
+from tests.http_server import Answering, serving
 
 
-class Recorder(http.server.BaseHTTPRequestHandler):
+class Recorder(Answering):
     """Answers every request with an empty list and keeps its headers."""
 
     seen: list[dict[str, str]]
 
     def do_GET(self) -> None:
         self.seen.append({name.lower(): value for name, value in self.headers.items()})
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_: Any) -> None:
-        pass
+        self.answer(200, {})
 
 
 @pytest.fixture
 def server() -> Iterator[tuple[str, list[dict[str, str]]]]:
     seen: list[dict[str, str]] = []
     handler = type("Handler", (Recorder,), {"seen": seen})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", seen
-        server.shutdown()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as url:
+        yield url, seen
 
 
 def test_a_local_client_carries_the_secret_and_no_credentials(server: tuple[str, list[dict[str, str]]]) -> None:

@@ -1,10 +1,8 @@
 """Members from Cloud Identity: a server of its shape on this machine, asked by Google's own client."""
 
-import json
 import stat
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -14,6 +12,7 @@ from dataflow.errors import NorenError
 from iam import cloud_identity
 from iam.cloud_identity import Directory, with_members
 from iam.groups import Group, Groups
+from tests.http_server import Answering, serving
 
 MEMBERS = {
     "analysts@example.com": [("ana@example.com", "USER"), ("Interns@example.com", "GROUP"), ("bo@example.com", "USER")],
@@ -29,7 +28,7 @@ class Server(ThreadingHTTPServer):
     refused = False
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Answering):
     server: Server
 
     def do_GET(self) -> None:
@@ -37,37 +36,25 @@ class Handler(BaseHTTPRequestHandler):
         params = parse_qs(url.query)
         self.server.asked.append(url.path)
         if self.server.refused:
-            self.reply(403, {"error": {"code": 403, "message": "no"}})
+            self.answer(403, {"error": {"code": 403, "message": "no"}})
         elif url.path == "/v1/groups:lookup":
             group = params["groupKey.id"][0]
             known = group in MEMBERS
-            self.reply(200 if known else 404, {"name": f"groups/{group}"} if known else {"error": {"code": 404}})
+            self.answer(200 if known else 404, {"name": f"groups/{group}"} if known else {"error": {"code": 404}})
         else:
             members = MEMBERS[unquote(url.path).split("/")[3]]
             start = int(params.get("pageToken", ["0"])[0])
             page = [{"preferredMemberKey": {"id": who}, "type": kind} for who, kind in members[start : start + 2]]
             more = {"nextPageToken": str(start + 2)} if start + 2 < len(members) else {}
-            self.reply(200, {"memberships": page, **more})
-
-    def reply(self, code: int, content: dict) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(code)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+            self.answer(200, {"memberships": page, **more})
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), Handler) as running:
-        running.asked = []
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+    running = Server(("127.0.0.1", 0), Handler)
+    running.asked = []
+    with serving(running):
         yield running
-        running.shutdown()
 
 
 @pytest.fixture

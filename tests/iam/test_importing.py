@@ -1,9 +1,8 @@
 """Importing a project that has grown by hand, from a small server that answers as Google's services do."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +17,7 @@ from iam.files import load
 from iam.importing import import_access
 from iam.live import Live
 from iam.policies import Policies
+from tests.http_server import Answering, serving
 
 REPOSITORY = Project.find(Path(__file__))
 P = "acme-analytics"
@@ -46,20 +46,20 @@ POLICIES = {
 PARENTS = {f"/v3/projects/{P}": "folders/7", "/v3/folders/7": "organizations/1"}
 
 
-class Google(BaseHTTPRequestHandler):
+class Google(Answering):
     """closed: paths that answer 403."""
 
     closed: ClassVar[set[str]] = set()
 
     def do_GET(self) -> None:
-        self.answer(self.path.partition("?")[0])
+        self.found(self.path.partition("?")[0])
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
         assert asked == {"options": {"requestedPolicyVersion": 3}}
-        self.answer(self.path)
+        self.found(self.path)
 
-    def answer(self, path: str) -> None:
+    def found(self, path: str) -> None:
         base = f"/bigquery/v2/projects/{P}/datasets"
         code, content = 404, {"error": {"message": f"no {path}"}}
         if path in self.closed:
@@ -76,27 +76,14 @@ class Google(BaseHTTPRequestHandler):
             code, content = 200, {"tables": [{"tableReference": {"tableId": "v"}, "creationTime": "1"}]}
         elif path == f"{base}/warehouse__a/tables":
             code, content = 200, {}
-        body = json.dumps(content).encode()
-        self.send_response(code)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+        self.answer(code, content)
 
 
 @pytest.fixture
 def google() -> Iterator[str]:
     Google.closed = set()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Google)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Google)) as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """One interface, three places: a directory, Cloud Storage, a BigQuery table."""
 
-import http.server
 import json
 import threading
 import urllib.parse
 from collections.abc import Iterator
 from email import message_from_bytes
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
@@ -20,21 +19,16 @@ from dataflow.objects.places import open_objects
 from dataflow.objects.table import TableObjects
 from scripts.stack import services
 from scripts.stack.supervisor import Stack
+from tests.http_server import Answering, serving
 
 
-class Storage(http.server.BaseHTTPRequestHandler):
+class Storage(Answering):
     """The part of Cloud Storage's JSON API that objects need (https://cloud.google.com/storage/docs/json_api/v1)."""
 
     objects: dict[str, bytes]
     taken = 412
     """What a name that is taken is refused with."""
     protocol_version = "HTTP/1.1"
-
-    def answer(self, status: int, body: bytes = b"{}") -> None:
-        self.send_response(status)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -44,42 +38,36 @@ class Storage(http.server.BaseHTTPRequestHandler):
         metadata, data = (part.get_payload(decode=True) for part in mime.get_payload())
         name = json.loads(metadata)["name"]
         if query.get("ifGenerationMatch") == ["0"] and name in self.objects:
-            return self.answer(self.taken)
+            return self.answer(self.taken, {})
         if "/b/closed/" in self.path:
-            return self.answer(403, b'{"error": {"message": "no storage.objects.create access"}}')
+            return self.answer(403, {"error": {"message": "no storage.objects.create access"}})
         self.objects[name] = data
-        return self.answer(200, json.dumps({"name": name, "bucket": "b", "generation": "1"}).encode())
+        return self.answer(200, {"name": name, "bucket": "b", "generation": "1"})
 
     def do_GET(self) -> None:
         url = urllib.parse.urlsplit(self.path)
         if "/b/nowhere/" in self.path:
-            return self.answer(404)
+            return self.answer(404, {})
         if url.path.endswith("/o"):
             (prefix,) = urllib.parse.parse_qs(url.query)["prefix"]
             items = [{"name": name, "bucket": "b"} for name in self.objects if name.startswith(prefix)]
-            return self.answer(200, json.dumps({"items": items}).encode())
+            return self.answer(200, {"items": items})
         name = urllib.parse.unquote(url.path.rpartition("/o/")[2])
         if name not in self.objects:
-            return self.answer(404)
+            return self.answer(404, {})
         media = "alt=media" in url.query
-        return self.answer(200, self.objects[name] if media else json.dumps({"name": name, "bucket": "b"}).encode())
+        return self.answer(200, self.objects[name] if media else {"name": name, "bucket": "b"})
 
     def do_DELETE(self) -> None:
         name = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path.rpartition("/o/")[2])
         self.answer(204 if self.objects.pop(name, None) is not None else 404, b"")
 
-    def log_message(self, *_: Any) -> None:
-        pass
-
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[Client]:
     handler = type("Handler", (Storage,), {"objects": {}})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        options = {"api_endpoint": f"http://127.0.0.1:{server.server_port}"}
-        yield Client("noren-test", AnonymousCredentials(), client_options=options)
-        server.shutdown()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as url:
+        yield Client("noren-test", AnonymousCredentials(), client_options={"api_endpoint": url})
 
 
 @pytest.fixture(scope="module")

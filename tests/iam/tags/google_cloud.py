@@ -4,10 +4,9 @@ What a message does not know is refused, as by the services. https://cloud.googl
 and https://cloud.google.com/bigquery/docs/reference/bigquerydatapolicy/rpc
 """
 
-import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import grpc
@@ -15,6 +14,8 @@ from google.cloud import bigquery_datapolicies_v1 as masking
 from google.cloud import datacatalog_v1 as catalog
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.protobuf.json_format import MessageToDict, Parse, ParseDict
+
+from tests.http_server import Answering
 
 SERVICE = "google.cloud.bigquery.datapolicies.v1.DataPolicyService"
 
@@ -75,7 +76,7 @@ class DataCatalog(ThreadingHTTPServer):
         self.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Answering):
     server: DataCatalog
 
     def do_GET(self) -> None:
@@ -111,16 +112,6 @@ class _Handler(BaseHTTPRequestHandler):
         shown = items[-1:] if second else items[:-1]
         token = "" if second or not items else "second"
         self.answer(200, kind.to_dict(kind({key: shown, "next_page_token": token}), preserving_proto_field_name=False))
-
-    def answer(self, code: int, content: Any) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(code)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 class DataPolicyServer:
