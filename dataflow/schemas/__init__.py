@@ -1,16 +1,14 @@
 """Tables as contract and policy make them; nobody writes a schema twice."""
 
 from dataflow.schemas.columns import Column, ColumnType, Table
-from dataflow.schemas.tables import (
-    anonymized_table,
+from dataflow.schemas.operations import (
     dead_letter_table,
     ledger_table,
     minute_metrics_table,
-    raw_table,
     replay_table,
-    tables,
     unknown_field_table,
 )
+from dataflow.schemas.tables import anonymized_table, raw_table, tables
 
 __all__ = [
     "Column",

@@ -67,6 +67,11 @@ class Column:
         return schema
 
 
+def own(name: str, type: ColumnType, description: str, *, required: bool = True) -> Column:
+    """A table's own column, which comes from no field."""
+    return Column(name, name, type, required, description)
+
+
 @dataclass(frozen=True)
 class Table:
     """One table.

@@ -56,7 +56,7 @@ class Origins(msgspec.Struct):
 
 def origins(contracts: "Iterable[Contract]", policy: "Policy") -> Origins:
     """The tables of every contract, raw and anonymized, and the house's own."""
-    from dataflow.schemas.tables import anonymized_table, dead_letter_table, raw_table, unknown_field_table
+    from dataflow.schemas import anonymized_table, dead_letter_table, raw_table, unknown_field_table
 
     found = Origins()
     for contract in contracts:
