@@ -109,22 +109,25 @@ class Broker:
 
     # --- messages
 
-    def publish(self, topic: Topic, messages: Sequence[Any]) -> range:
-        """Accept `PubsubMessage` protobufs, checked already. Returns their numbers; then they are in the log."""
-        accepted = self._stamp(messages)
-        self._append(self._published_record(topic, accepted))
-        self.state.accept(topic, accepted)
-        self._maybe_compact()
-        return range(accepted[0].number, accepted[0].number + len(accepted))
+    def publish(self, topic: Topic, messages: Sequence[Any], serialized: Sequence[bytes] = ()) -> range:
+        """Accept `PubsubMessage` protobufs, checked already. Returns their numbers; then they are in the log.
 
-    def _stamp(self, messages: Iterable[Any]) -> list[Message]:
+        serialized: the same as bytes, where they are at hand.
+        """
+        first = self.state.next_number
+        accepted = self._stamp(messages, serialized) if topic.keeps else []
+        self._append(self._published_record(topic, first, len(messages), accepted))
+        self.state.accept(topic, len(messages), accepted)
+        self._maybe_compact()
+        return range(first, first + len(messages))
+
+    def _stamp(self, messages: Sequence[Any], serialized: Sequence[bytes] = ()) -> list[Message]:
         self._published = max(self._published, time.time_ns() // 1000 * 1000)
-        return stamp(self.state.next_number, self._published, messages)
+        return stamp(self.state.next_number, self._published, messages, serialized)
 
     @staticmethod
-    def _published_record(topic: Topic, accepted: list[Message]) -> records.Published:
-        chunks = b"".join([message.chunk for message in accepted]) if topic.keeps else b""
-        return records.Published(topic.serial, accepted[0].number, len(accepted), chunks)
+    def _published_record(topic: Topic, first: int, count: int, accepted: list[Message]) -> records.Published:
+        return records.Published(topic.serial, first, count, b"".join([message.chunk for message in accepted]))
 
     # --- subscriptions
 
@@ -173,7 +176,7 @@ class Broker:
         except AckIdError as error:
             raise _bad_ack_id(error) from error
         if messages:
-            numbers = records.pack(message.number for message in messages)
+            numbers = records.pack([message.number for message in messages])
             self._append(records.Acknowledged(subscription.serial, numbers))
             subscription.retain(messages)
             self._maybe_compact()
@@ -200,18 +203,19 @@ class Broker:
                 self._append(records.Failed(subscription.serial, failures))
                 subscription.delivery.requeue(exhausted)
                 return
-            letters = self._stamp(_dead_letter(subscription, entry) for entry in exhausted)
+            first = self.state.next_number
+            letters = self._stamp([_dead_letter(subscription, entry) for entry in exhausted]) if topic.keeps else []
             numbers = [entry.message.number for entry in exhausted]
             self._append(
                 records.Failed(subscription.serial, failures),
-                self._published_record(topic, letters),
+                self._published_record(topic, first, len(exhausted), letters),
                 records.Acknowledged(subscription.serial, records.pack(numbers)),
             )
         except Refusal:
             subscription.delivery.requeue(exhausted)
             raise
         subscription.retain(subscription.delivery.drop(numbers))
-        self.state.accept(topic, letters)
+        self.state.accept(topic, len(exhausted), letters)
 
     # --- seek and snapshots
 

@@ -22,11 +22,12 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 
 from .lease import Entry, Holder, Lane, Rules
-from .message import Message, varint
+from .message import Message, Openings, varint
 
 _ACK_ID = re.compile(r"([0-9a-f]+)-([0-9a-f]+)-([0-9]+)-[0-9a-f]+")
 _SLACK = 10_000
 """Ended leases that may be remembered, see `_expire_at`."""
+_RECEIVED, _ACK = Openings(b"\x0a"), Openings(b"\x0a")
 _NUMBER: Callable[[Entry], int] = attrgetter("message.number")
 
 
@@ -54,6 +55,7 @@ class Delivery:
         self._watched = 0
         self._delayed: list[tuple[float, int, Entry | Lane]] = []
         self._order = itertools.count()
+        self._takes = 0
         self._nonce = secrets.token_hex(2)
         self._timer: asyncio.TimerHandle | None = None
 
@@ -61,17 +63,19 @@ class Delivery:
 
     def offer(self, messages: Iterable[Message]) -> None:
         """Take messages into the backlog, in the order of their numbers."""
-        backlog, ready, ordered = self.backlog, self._ready, self.rules.ordered
-        for message in messages:
-            if ordered and message.key:
-                lane = self._lane(message.key)
-                entry = Entry(message, lane)
-                lane.waiting.append(entry)
-                self._queue_lane(lane)
-            else:
-                entry = Entry(message)
-                ready.append(entry)
-            backlog[message.number] = entry
+        if self.rules.ordered:
+            for message in messages:
+                lane = self._lane(message.key) if message.key else None
+                entry = self.backlog[message.number] = Entry(message, lane)
+                if lane is None:
+                    self._ready.append(entry)
+                else:
+                    lane.waiting.append(entry)
+                    self._queue_lane(lane)
+        else:
+            entries = {message.number: Entry(message) for message in messages}
+            self._ready.extend(entries.values())
+            self.backlog.update(entries)
         self.wake()
 
     def reset(self, messages: Iterable[Message]) -> None:
@@ -126,8 +130,9 @@ class Delivery:
         if not self._ready:
             return b"", 0
         backlog, ready, leases = self.backlog, self._ready, self.leases
-        prefix = f"{self.serial:x}-{self.seeks:x}-"
-        counting = self.rules.max_attempts > 0
+        self._takes += 1
+        opening, ending = f"{self.serial:x}-{self.seeks:x}-", f"-{self._nonce}{self._takes:x}"
+        first = b"\x18\x01" if self.rules.max_attempts > 0 else b""
         until = self._now() + deadline
         group: list[Entry] = []
         parts: list[bytes] = []
@@ -144,7 +149,8 @@ class Delivery:
             else:
                 entry = item
             message = entry.message
-            if backlog.get(message.number) is not entry:
+            number = message.number
+            if backlog.get(number) is not entry:
                 continue
             chunk = message.chunk
             if group and size + len(chunk) > size_limit:
@@ -152,27 +158,24 @@ class Delivery:
                 break
             if type(item) is Lane:
                 item.waiting.popleft()
-                item.out[message.number] = entry
+                item.out[number] = entry
                 if item.waiting:
                     ready.appendleft(item)
                 else:
                     item.queued = False
             size += len(chunk)
-            entry.leases += 1
-            ack_id = f"{prefix}{message.number}-{self._nonce}{entry.leases:x}"
+            ack_id = f"{opening}{number}{ending}"
             entry.ack_id = ack_id
             entry.deadline = until
             leases[ack_id] = entry
             group.append(entry)
-            ack = ack_id.encode()
-            if counting:
-                inner = b"\x0a%c%b%b\x18%b" % (len(ack), ack, chunk, varint(entry.failures + 1))
-            else:
-                inner = b"\x0a%c%b%b" % (len(ack), ack, chunk)
-            parts.append(b"\x0a" + varint(len(inner)) + inner)
-        if ready and type(first := ready[0]) is Lane and first.out:  # a run ends with this response
+            attempt = b"\x18" + varint(entry.failures + 1) if first and entry.failures else first
+            length = len(ack_id)
+            rest = 2 + length + len(chunk) + len(attempt)
+            parts += (_RECEIVED[rest], _ACK[length], ack_id.encode(), chunk, attempt)
+        if ready and type(lane := ready[0]) is Lane and lane.out:  # a run ends with this response
             ready.popleft()
-            first.queued = False
+            lane.queued = False
         if holder is not None:
             holder.messages += len(group)
             holder.bytes += size
@@ -196,23 +199,27 @@ class Delivery:
         Raises AckIdError for an id that was never given out; then nothing has changed.
         """
         known = self._check(ack_ids)
+        backlog, leases = self.backlog, self.leases
         done: list[Message] = []
         stale: list[str] = []
         lanes: dict[str, Lane] = {}
         for ack_id in known:
-            entry = self.leases.pop(ack_id, None)
+            entry = leases.pop(ack_id, None)
             if entry is None:
                 entry = self._late(ack_id)
                 if entry is None:
                     stale.append(ack_id)
                     continue
-            self._release(entry)
+            entry.ack_id = None
+            if entry.holder is not None:
+                self._let_go(entry)
             if entry.lane is not None:
                 entry.acked = True
                 lanes[entry.lane.key] = entry.lane
             else:
-                done.append(entry.message)
-                del self.backlog[entry.message.number]
+                message = entry.message
+                done.append(message)
+                del backlog[message.number]
         for lane in lanes.values():
             done += self._commit(lane)
         return done, stale
@@ -276,13 +283,13 @@ class Delivery:
         self.reset(())
 
     def _check(self, ack_ids: Iterable[str]) -> list[str]:
-        known = list(dict.fromkeys(ack_ids))
-        for ack_id in known:
-            if ack_id not in self.leases:
+        known = dict.fromkeys(ack_ids)
+        if not known.keys() <= self.leases.keys():
+            for ack_id in known.keys() - self.leases.keys():
                 match = _ACK_ID.fullmatch(ack_id)
                 if not match or int(match[1], 16) != self.serial:
                     raise AckIdError(ack_id)
-        return known
+        return list(known)
 
     def _late(self, ack_id: str) -> Entry | None:
         match = _ACK_ID.fullmatch(ack_id)

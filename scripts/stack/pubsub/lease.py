@@ -8,27 +8,24 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import final
 
+from msgspec import Struct
+
 from .message import Message
 
 
-class Entry:
+class Entry(Struct, eq=False):  # made in a tenth of the time of a class with an __init__
     """A message in a subscription's backlog. ack_id is None while it is not leased.
 
-    failures: deliveries that were given up or ran out. leases: deliveries of this process, part of the next ack id.
-    acked: acknowledged, but something before it in its lane is not.
+    failures: deliveries that were given up or ran out. acked: acknowledged, but something before it in its lane is not.
     """
 
-    __slots__ = ("ack_id", "acked", "deadline", "failures", "holder", "lane", "leases", "message")
-
-    def __init__(self, message: Message, lane: "Lane | None" = None) -> None:
-        self.message = message
-        self.lane = lane
-        self.failures = 0
-        self.leases = 0
-        self.ack_id: str | None = None
-        self.deadline = 0.0
-        self.holder: Holder | None = None
-        self.acked = False
+    message: Message
+    lane: "Lane | None" = None
+    failures: int = 0
+    ack_id: str | None = None
+    deadline: float = 0.0
+    holder: "Holder | None" = None
+    acked: bool = False
 
 
 @final

@@ -5,10 +5,13 @@ once as field 2, and is then copied as it is into the log, into every pull respo
 it is parsed again only for filters and dead letters. That is where the server's speed comes from.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.pubsub_v1 import types
+from msgspec import Struct
 
 PublishRequest = types.PublishRequest.pb()
 
@@ -29,7 +32,38 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-class Message:
+@functools.cache
+def _frames() -> Any:
+    """A PublishRequest whose messages are left as bytes."""
+    file = descriptor_pb2.FileDescriptorProto(name="noren/stack/frames.proto", package="noren.stack", syntax="proto3")
+    kind = descriptor_pb2.FieldDescriptorProto
+    file.message_type.add(name="Frames").field.add(
+        name="messages", number=2, type=kind.TYPE_BYTES, label=kind.LABEL_REPEATED
+    )
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("noren.stack.Frames"))
+
+
+def bodies(request: bytes) -> list[bytes]:
+    """The messages of a serialized PublishRequest as its publisher serialized them."""
+    return list(_frames().FromString(request).messages)
+
+
+class Openings(dict[int, bytes]):
+    """The bytes that begin a field of so many bytes; those of short ones are made once."""
+
+    def __init__(self, field: bytes) -> None:
+        self._field = field
+
+    def __missing__(self, length: int) -> bytes:
+        made = self._field + varint(length)
+        if length < 1 << 16:
+            self[length] = made
+        return made
+
+
+class Message(Struct, gc=False, eq=False):  # made in a tenth of the time of a class with an __init__
     """One accepted message.
 
     number: its id; the text form is `PubsubMessage.message_id`. Ids rise in the order of acceptance over all topics.
@@ -38,13 +72,10 @@ class Message:
     key: its ordering key, or "".
     """
 
-    __slots__ = ("chunk", "key", "number", "published")
-
-    def __init__(self, number: int, published: int, chunk: bytes, key: str) -> None:
-        self.number = number
-        self.published = published
-        self.chunk = chunk
-        self.key = key
+    number: int
+    published: int
+    chunk: bytes
+    key: str
 
     def proto(self) -> Any:
         """The message parsed again, a `PubsubMessage` protobuf."""
@@ -55,9 +86,13 @@ class Message:
         return dict(self.proto().attributes)
 
 
-def stamp(first: int, published: int, messages: Iterable[Any]) -> list[Message]:
+_MESSAGE = Openings(b"\x12")
+
+
+def stamp(first: int, published: int, messages: Sequence[Any], serialized: Sequence[bytes] = ()) -> list[Message]:
     """Accept protobuf messages: they get the ids `first`, `first` + 1, ... and the publish time.
 
+    serialized: the same messages as bytes, where they are at hand.
     Id and time are appended to the serialized message; protobuf takes the last value of a field, so whatever a
     publisher wrote into these two is overruled.
     """
@@ -66,12 +101,14 @@ def stamp(first: int, published: int, messages: Iterable[Any]) -> list[Message]:
     time_field = b"\x22%c%b" % (len(time), time.replace(b"%", b"%%"))
     tail, longer = b"", 0
     kept = []
-    for number, message in enumerate(messages, first):
+    serialized = serialized or [message.SerializeToString() for message in messages]
+    for number, (message, body) in enumerate(zip(messages, serialized, strict=True), first):
         if number >= longer:  # the first one, and one with more digits than those before it
             digits = len(str(number))
             tail, longer = b"\x1a%c%%d%b" % (digits, time_field), 10**digits
-        body = message.SerializeToString() + tail % number
-        kept.append(Message(number, published, b"\x12" + varint(len(body)) + body, message.ordering_key))
+        end = tail % number
+        chunk = b"".join((_MESSAGE[len(body) + len(end)], body, end))
+        kept.append(Message(number, published, chunk, message.ordering_key))
     return kept
 
 

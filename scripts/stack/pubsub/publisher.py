@@ -1,5 +1,6 @@
 """google.pubsub.v1.Publisher: topics and publishing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf import empty_pb2
@@ -7,6 +8,7 @@ from google.pubsub_v1 import types
 
 from . import names, rpc, schemas
 from .broker import Broker
+from .message import bodies
 from .refusal import invalid
 
 MAX_REQUEST_BYTES = 10_000_000
@@ -16,6 +18,12 @@ MAX_KEY_BYTES = 256
 MAX_VALUE_BYTES = 1024
 MAX_ORDERING_KEY_BYTES = 1024
 
+SMALL_BYTES = 256
+"""Whatever stands beside the data of a message, in so few bytes it is within all limits."""
+ONLY_DATA_BYTES = 3
+"""What a message of data alone (under 16 KiB) takes beside it: nothing else can be in there."""
+
+PublishRequest = types.PublishRequest.pb()
 PublishResponse = types.PublishResponse.pb()
 ListTopicsResponse = types.ListTopicsResponse.pb()
 ListTopicSubscriptionsResponse = types.ListTopicSubscriptionsResponse.pb()
@@ -23,9 +31,15 @@ ListTopicSnapshotsResponse = types.ListTopicSnapshotsResponse.pb()
 DetachSubscriptionResponse = types.DetachSubscriptionResponse.pb()
 
 
-def check_messages(request: Any) -> None:
+def _read(request: bytes) -> tuple[Any, list[bytes]]:
+    """A publish request, and its messages as bytes."""
+    return PublishRequest.FromString(request), bodies(request)
+
+
+def check_messages(request: Any, serialized: Sequence[bytes]) -> None:
     """Google's limits for a publish request: https://cloud.google.com/pubsub/quotas#resource_limits.
 
+    serialized: its messages.
     Raises Refusal INVALID_ARGUMENT. Its text names the message by position and the field, never a value.
     """
     count = len(request.messages)
@@ -36,14 +50,21 @@ def check_messages(request: Any) -> None:
     size = request.ByteSize()
     if size > MAX_REQUEST_BYTES:
         raise invalid(f"The request has {size} bytes; at most {MAX_REQUEST_BYTES:,}.")
-    for index, message in enumerate(request.messages):
-        attributes = message.attributes
-        if attributes:
-            _check_attributes(attributes, index)
-        elif not message.data:
-            raise invalid(f"Some messages are empty: messages[{index}] has neither data nor attributes.")
-        if len(message.ordering_key) > MAX_ORDERING_KEY_BYTES // 4:
-            _check_length(message.ordering_key, MAX_ORDERING_KEY_BYTES, f"messages[{index}].ordering_key")
+    for index, (message, body) in enumerate(zip(request.messages, serialized, strict=True)):
+        data = message.data
+        beside = len(body) - len(data)
+        if not data or (beside > ONLY_DATA_BYTES and (beside > SMALL_BYTES or "" in message.attributes)):
+            _check_message(message, index)
+
+
+def _check_message(message: Any, index: int) -> None:
+    attributes = message.attributes
+    if attributes:
+        _check_attributes(attributes, index)
+    elif not message.data:
+        raise invalid(f"Some messages are empty: messages[{index}] has neither data nor attributes.")
+    if len(message.ordering_key) > MAX_ORDERING_KEY_BYTES // 4:
+        _check_length(message.ordering_key, MAX_ORDERING_KEY_BYTES, f"messages[{index}].ordering_key")
 
 
 def _check_attributes(attributes: Any, index: int) -> None:
@@ -73,7 +94,7 @@ class Publisher:
         return {
             "CreateTopic": rpc.unary(types.Topic, self.create_topic),
             "UpdateTopic": rpc.unary(types.UpdateTopicRequest, self.update_topic),
-            "Publish": rpc.unary(types.PublishRequest, self.publish),
+            "Publish": rpc.unary(types.PublishRequest, self.publish, _read),
             "GetTopic": rpc.unary(types.GetTopicRequest, self.get_topic),
             "ListTopics": rpc.unary(types.ListTopicsRequest, self.list_topics),
             "ListTopicSubscriptions": rpc.unary(types.ListTopicSubscriptionsRequest, self.list_topic_subscriptions),
@@ -90,13 +111,15 @@ class Publisher:
         names.check(request.topic.name, "topics")
         return self.broker.update_topic(request.topic, request.update_mask).proto
 
-    async def publish(self, request: Any, _context: Any) -> Any:
+    async def publish(self, call: tuple[Any, list[bytes]], _context: Any) -> Any:
+        request, serialized = call
         topic = self.broker.topic(names.check(request.topic, "topics"))
-        check_messages(request)
+        check_messages(request, serialized)
         if topic.proto.HasField("schema_settings"):
             settings = topic.proto.schema_settings
             schemas.stamp_messages(request.messages, settings, self.broker.state.schemas.get(settings.schema))
-        numbers = self.broker.publish(topic, request.messages)
+            serialized = []  # they have more attributes now
+        numbers = self.broker.publish(topic, request.messages, serialized)
         return PublishResponse(message_ids=[str(number) for number in numbers])
 
     async def get_topic(self, request: Any, _context: Any) -> Any:

@@ -28,10 +28,13 @@ class State:
         self._snapshots: dict[int, Snapshot] = {}
         self._held: dict[int, Message] = {}
 
-    def accept(self, topic: Topic, messages: list[Message]) -> None:
-        """What a `Published` record does, at run time with the messages at hand."""
-        topic.accepted += len(messages)
-        self.next_number = messages[-1].number + 1
+    def accept(self, topic: Topic, count: int, messages: list[Message]) -> None:
+        """What a `Published` record does, at run time with the messages at hand.
+
+        count: of accepted messages. messages: those, none where nobody could ever receive them.
+        """
+        topic.accepted += count
+        self.next_number += count
         topic.accept(messages)
 
     def loaded(self) -> None:
