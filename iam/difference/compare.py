@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from iam.difference.audience import ANYBODY, Audience, Callers, everybody
+from iam.difference.reached import Reached
 from iam.difference.state import Meaning, State
 from iam.engine import Access, Action, DatasetName, Right, RowPolicy
 from iam.entries import Entry
@@ -109,11 +110,14 @@ class _Comparison:
         self.old, self.new = Audience(before.world, at, callers), Audience(after.world, at, callers)
         self.people = _People(before.files.groups, after.files.groups)
         self.touched = _touched(before, after)
+        self.reached = Reached(before.world, after.world)
 
     def all(self) -> Differences:
         relations = sorted(self.before.relations | self.after.relations)
         return Differences(
-            readings=tuple(reading for relation in relations for reading in self.readings(relation)),
+            readings=tuple(
+                reading for relation in relations if self.differs(relation) for reading in self.readings(relation)
+            ),
             meanings=tuple(self.meanings()),
             powers=tuple(self.powers()),
             rows=tuple(self.rows()),
@@ -125,6 +129,15 @@ class _Comparison:
         )
 
     # --- reading
+
+    def differs(self, relation: str) -> bool:
+        """Whether its readers or its columns may differ."""
+        if relation not in self.before.relations or relation not in self.after.relations:
+            return True
+        if named(relation) in self.reached or relation in self.touched:
+            return True
+        same = self.before.lineage is self.after.lineage
+        return not same and self.before.columns(relation).keys() != self.after.columns(relation).keys()
 
     def readings(self, relation: str) -> Iterator[Reading]:
         """By who, and what columns. Members of a group that gains the same are not told again."""

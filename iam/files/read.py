@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,11 @@ class Reader:
 
     def entries(self, text: str, where: str, kinds: tuple[str, ...]) -> tuple[Entry, ...]:
         """The entries of a list; those that say the same are taken once."""
+        found, faults = _entries(text, where, kinds, self.project.id)
+        self.faults += faults
+        return found
+
+    def _entries(self, text: str, where: str, kinds: tuple[str, ...]) -> tuple[Entry, ...]:
         found: dict[Entry, int] = {}
         for item, place in self._items(text, where):
             if self._faulty(shape.entry(item, place, kinds)):
@@ -282,6 +288,15 @@ class Reader:
         found = list(faults)
         self.faults += found
         return bool(found)
+
+
+@lru_cache(maxsize=2048)
+def _entries(
+    text: str, where: str, kinds: tuple[str, ...], project: str
+) -> tuple[tuple[Entry, ...], tuple[Fault, ...]]:
+    """What a file says is read once: who compares with a revision finds most files as they are now."""
+    reader = Reader(Project(Path(), project))
+    return reader._entries(text, where, kinds), tuple(reader.faults)
 
 
 def _strictly[T](project: Project, part: Callable[[Reader], T]) -> T:

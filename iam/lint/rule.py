@@ -35,8 +35,12 @@ class Context:
         for entry in self.files.project_grants:
             yield None, entry
 
-    def members(self) -> Iterator[tuple[str, str, Place]]:
+    @cached_property
+    def members(self) -> tuple[tuple[str, str, Place], ...]:
         """(kind, e-mail or name, place) of everybody who is named in a grant, a row access policy or a policy tag."""
+        return tuple(self._members())
+
+    def _members(self) -> Iterator[tuple[str, str, Place]]:
         for _, entry in self.grants():
             if isinstance(entry.subject, str) and not entry.deleted:
                 kind, subject = entry.kind, entry.subject

@@ -40,7 +40,7 @@ def texts(root: Path) -> Iterator[tuple[str, str]]:
     for folder, ends in SPEAK_OF_ACCESS:
         for where, folders, names in (root / folder).walk():
             folders[:] = sorted(name for name in folders if name not in NOT_OURS)
+            here = where.relative_to(root).as_posix()
             for name in sorted(names):
                 if name.endswith(ends):
-                    path = where / name
-                    yield path.relative_to(root).as_posix(), path.read_text("utf-8", errors="replace")
+                    yield f"{here}/{name}", (where / name).read_text("utf-8", errors="replace")

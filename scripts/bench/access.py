@@ -8,6 +8,7 @@ lists are in memory, once as the files say and once empty. In the cloud the read
 at a time.
 """
 
+import json
 import os
 import re
 import resource
@@ -87,6 +88,9 @@ def measure(
         for name, asked in commands.items():
             say(name)
             figures.append(_timed(name, partial(_noren, project, *asked), rounds))
+        _join(project, estate.grants[top.dataset][0])
+        say("diff of a group")
+        figures.append(_timed("diff, of a group", partial(_noren, project, *commands["diff"]), rounds))
         figures.append(_timed("plan, nothing differs", lambda: planned(live=True), rounds))
         figures.append(_timed("plan, everything differs", lambda: planned(live=False), rounds))
         return figures
@@ -99,6 +103,14 @@ def _grant(project: Project, estate: Estate) -> None:
     known = next(group for group in estate.groups if group not in estate.grants[dataset])
     text = path.read_text("utf-8")
     path.write_text(text.replace(estate.grants[dataset][0], known, 1), "utf-8")
+
+
+def _join(project: Project, group: str) -> None:
+    """What a diff has to look for in every view: somebody new joins a group."""
+    path = project.iam / "groups.json"
+    content = json.loads(path.read_text("utf-8"))
+    next(item for item in content if item["group"] == group)["members"].append("newcomer@example.com")
+    path.write_text(json.dumps(content), "utf-8")
 
 
 def _live(files: AccessFiles, dataset: str) -> list[dict[str, object]]:

@@ -1,5 +1,6 @@
 """Names for what is kept of dbt's answers: digests of everything that they follow from."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from hashlib import sha1, sha256
@@ -45,12 +46,14 @@ def models(project: Project, revision: tuple[Project, str] | None, origins: str)
 
 def _files(folder: Path) -> Iterator[str]:
     """`<git's digest of the content> <path>` of every file."""
-    for root, folders, names in folder.walk():
+    for root, folders, names in os.walk(folder):  # thousands of files: paths as texts
         folders[:] = [name for name in folders if name not in NOT_MODELS]
+        here = os.path.relpath(root, folder).replace(os.sep, "/") + "/"
         for name in names:
-            content = (root / name).read_bytes()
+            with open(os.path.join(root, name), "rb") as file:  # noqa: PTH118, PTH123
+                content = file.read()
             digest = sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-            yield f"{digest} {(root / name).relative_to(folder).as_posix()}"
+            yield f"{digest} {here.removeprefix('./')}{name}"
 
 
 def _tracked(project: Project, revision: str) -> Iterator[str]:

@@ -31,7 +31,7 @@ class UnknownGroup(Rule):
             if fault.sort is Sort.UNKNOWN_GROUP:
                 yield self.finding(fault.place, fault.message, fault.suggestion)
         known = [group.email for group in context.files.groups]
-        for kind, subject, where in context.members():
+        for kind, subject, where in context.members:
             if kind == "group" and subject not in context.files.groups:
                 hint = did_you_mean(subject, known) or "list it in iam/groups.json"
                 yield self.finding(where, f"group {subject} is not in iam/groups.json", hint)
@@ -46,7 +46,7 @@ class Person(Rule):
     code, name = "NRN011", "person"
 
     def check(self, context: Context) -> Iterator[Finding]:
-        for kind, subject, where in context.members():
+        for kind, subject, where in context.members:
             if kind == "user" and not is_service(subject):
                 groups = sorted(context.files.groups.of(subject))
                 hint = f"grant a group, e.g. one that this person is in: {', '.join(groups)}" if groups else ""
@@ -60,7 +60,7 @@ class UndeclaredServiceIdentity(Rule):
 
     def check(self, context: Context) -> Iterator[Finding]:
         declared = {principal.email: principal for principal in context.files.principals}
-        for kind, subject, where in context.members():
+        for kind, subject, where in context.members:
             if kind != "user" or not is_service(subject):
                 continue
             if subject not in declared:
@@ -80,7 +80,7 @@ class PublicPrincipal(Rule):
     code, name = "NRN013", "public-principal"
 
     def check(self, context: Context) -> Iterator[Finding]:
-        for kind, subject, where in context.members():
+        for kind, subject, where in context.members:
             if subject in PUBLIC or (kind == "domain" and subject in FREE_MAIL):
                 yield self.finding(where, f"{subject} is everybody on the internet", "grant a group")
 
@@ -95,7 +95,7 @@ class ProjectWideGroup(Rule):
     code, name = "NRN014", "project-wide-group"
 
     def check(self, context: Context) -> Iterator[Finding]:
-        for kind, subject, where in context.members():
+        for kind, subject, where in context.members:
             if kind == "special" and subject in PROJECT_WIDE:
                 told = f"{subject} is everybody with {PROJECT_WIDE[subject]} on the project"
                 yield self.finding(where, told, "grant a group")
@@ -112,7 +112,7 @@ class ExternalDomain(Rule):
     def check(self, context: Context) -> Iterator[Finding]:
         ours = context.settings.domains or {group.owner.partition("@")[2] for group in context.files.groups}
         told = f"is outside of {', '.join(sorted(ours)) or 'every domain that is known'}"
-        for kind, subject, where in context.members():
+        for kind, subject, where in context.members:
             domain = subject if kind == "domain" else subject.partition("@")[2]
             outside = domain and domain not in ours and not is_service(domain)
             if kind in ("user", "group", "domain") and outside and domain not in FREE_MAIL:
@@ -132,6 +132,6 @@ class WholeDomain(Rule):
     code, name, severity = "NRN016", "whole-domain", Severity.WARNING
 
     def check(self, context: Context) -> Iterator[Finding]:
-        for kind, subject, where in context.members():
+        for kind, subject, where in context.members:
             if kind == "domain" and subject not in FREE_MAIL:
                 yield self.finding(where, f"{subject} is everybody with an account of this domain", "grant a group")

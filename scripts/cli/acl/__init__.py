@@ -1,5 +1,7 @@
 """`noren acl`: who sees what, from the files of iam/."""
 
+import gc
+
 import click
 
 from scripts.cli.verbs import Table, Verbs
@@ -23,5 +25,9 @@ VERBS: Table = {
 
 
 @click.group(cls=Verbs, verbs=VERBS, epilog="Example: noren acl apply --dry-run")
-def acl() -> None:
+@click.pass_context
+def acl(context: click.Context) -> None:
     """Access as code: who sees what, from the files of iam/."""
+    if gc.isenabled():  # a verb keeps what it reads until it ends, seconds later: collections would walk it in vain
+        gc.disable()
+        context.call_on_close(gc.enable)

@@ -317,3 +317,10 @@ def test_a_project_without_grants_of_its_own_has_none(copy):
     (copy.iam / "project.json").unlink()
     assert load(copy).project_grants == ()
     assert load(replace(copy, id="another-one")).project == "another-one"
+
+
+def test_a_file_that_is_read_twice_is_as_wrong_the_second_time(copy):
+    (copy.iam / "datasets" / "operations.json").write_text('[{"role": "READER", "groupByEmial": "a@example.com"}]')
+    first, second = read_all(copy)[1], read_all(copy)[1]
+    assert first
+    assert [str(fault) for fault in first] == [str(fault) for fault in second]

@@ -17,6 +17,7 @@ def test_every_command_is_measured_on_files_in_which_it_finds_what_it_must():
         "lineage, warm": 40,
         "lint": 1,  # the whole domain may run jobs
         "diff": 2 * marts,  # one group gains the views of a mart, another loses them
+        "diff, of a group": 3 * marts,  # and somebody new in a group gains those of another
         "explain --why": 1,
         "explain --who": 28,  # the 19 people of the mart in 14 ways, of the view and of one that reads it
         "explain --what": 3,
