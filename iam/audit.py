@@ -18,7 +18,6 @@ from iam.entries import Entry, Json
 if TYPE_CHECKING:
     from google.cloud import bigquery
 
-ACTIVITY = "cloudaudit_googleapis_com_activity"
 DATA_ACCESS = "cloudaudit_googleapis_com_data_access"
 LOGS = re.compile(r"([a-z][a-z0-9-]*(?::[a-z0-9.-]+)?\.)?[A-Za-z0-9_]+")
 """`dataset` or `project.dataset` of the exported logs."""

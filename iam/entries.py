@@ -7,7 +7,7 @@ Shape: https://cloud.google.com/bigquery/docs/reference/rest/v2/datasets#Access
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -131,3 +131,8 @@ class Entry:
 def entries(access: list[Json]) -> tuple[Entry, ...]:
     """The entries of a dataset resource's `access`, without repetitions, in order."""
     return tuple(dict.fromkeys(Entry(entry) for entry in access))
+
+
+def said(predicate: str, grantees: Iterable[str]) -> tuple[str, frozenset[str]]:
+    """A row access policy, comparable: white space and the case of e-mails do not count."""
+    return " ".join(predicate.split()), frozenset(grantee.lower() for grantee in grantees)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from dataflow.errors import NorenError
-from iam.entries import Entry, Json
+from iam.entries import Entry, Json, said
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -140,8 +140,6 @@ class Live:
     def row_policies(self, dataset: str, table: str) -> dict[str, tuple[str, frozenset[str]]]:
         """policy -> (predicate, grantees), comparable. BigQuery lists policies without their grantees: these are asked
         for one by one, as the members of the policy's IAM policy."""
-        from iam.rows import said
-
         found: dict[str, tuple[str, frozenset[str]]] = {}
         where, token = f"/{dataset}/tables/{table}/rowAccessPolicies", None
         while True:

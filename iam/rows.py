@@ -7,7 +7,7 @@ to be the last one. https://cloud.google.com/bigquery/docs/managing-row-level-se
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from iam.entries import Json
+from iam.entries import Json, said
 from iam.files import AccessFiles, RowPolicy
 from iam.live import Live
 from iam.plan import Change, Settings
@@ -98,11 +98,6 @@ def resource(policy: RowPolicy, project: str) -> Json:
         "filterPredicate": policy.predicate,
         "grantees": list(policy.grantees),
     }
-
-
-def said(predicate: str, grantees: Iterable[str]) -> tuple[str, frozenset[str]]:
-    """Comparable: white space and the case of e-mails do not count."""
-    return " ".join(predicate.split()), frozenset(grantee.lower() for grantee in grantees)
 
 
 def _said(policy: RowPolicy) -> tuple[str, frozenset[str]]:

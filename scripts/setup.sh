@@ -1,5 +1,5 @@
 # Sourced by scripts/noren, scripts/demo and scripts/test: makes .venv on first use, and again when uv.lock changed.
-# Needs a Python 3.13 (on PATH, under ~/.pyenv/versions, or one that uv can find or fetch); uv comes through pip when missing.
+# Needs a Python 3.13 (on PATH, among those of pyenv, or one that uv can find or fetch); uv comes through pip when missing.
 
 set -euo pipefail
 
@@ -13,7 +13,7 @@ is_313() { "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/de
 
 find_python() {
     local candidate
-    for candidate in python3.13 python3 python "$HOME"/.pyenv/versions/3.13*/bin/python; do
+    for candidate in python3.13 python3 python "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.13*/bin/python; do
         # a pyenv shim may be on PATH and refuse to run: only one that answers counts
         candidate=$(command -v "$candidate" 2>/dev/null) || continue
         if is_313 "$candidate"; then

@@ -13,7 +13,9 @@ import polars as pl
 from dataflow.compiled.loop import allocating, compiled
 from dataflow.compiled.sha256 import BLOCK, LANES, START, absorb, compress, copy
 from dataflow.compiled.views import Numbers, from_views, present_bytes
-from dataflow.keys.tokens import TOKEN_DIGITS
+
+DIGITS = 32
+"""Hex digits that are kept of a hash."""
 
 _HEX = np.array([int.from_bytes(f"{byte:02x}".encode(), "little") for byte in range(256)], np.uint16)
 
@@ -39,17 +41,17 @@ def _state(block: bytes) -> Numbers:
 
 
 def tokens(values: pl.Series, key: States) -> pl.Series:
-    """The first `TOKEN_DIGITS` hex digits of each value's HMAC-SHA256; null stays null."""
+    """The first `DIGITS` hex digits of each value's HMAC-SHA256; null stays null."""
     offsets, data, valid = present_bytes(values)
     count = len(offsets) - 1
-    digits = np.empty(count * TOKEN_DIGITS // 2, np.uint16)
+    digits = np.empty(count * DIGITS // 2, np.uint16)
     _tokens(data, offsets, key.inner, key.outer, np.empty((3, 16, LANES), np.uint32), digits)
     text = digits.view(np.uint8)
     views = np.empty((count, 4), np.uint32)
-    views[:, 0] = TOKEN_DIGITS
-    views[:, 1] = digits.view(np.uint32)[:: TOKEN_DIGITS // 4]
+    views[:, 0] = DIGITS
+    views[:, 1] = digits.view(np.uint32)[:: DIGITS // 4]
     views[:, 2] = 0
-    views[:, 3] = np.arange(count, dtype=np.uint32) * np.uint32(TOKEN_DIGITS)
+    views[:, 3] = np.arange(count, dtype=np.uint32) * np.uint32(DIGITS)
     if valid is None:
         return from_views(values.name, views.view(np.uint64), text, None)
     sparse = np.zeros((len(values), 4), np.uint32)

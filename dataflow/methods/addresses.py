@@ -9,9 +9,6 @@ import polars as pl
 from dataflow.contract import Classification, Field
 from dataflow.methods.base import PERSONAL, TEXT, Context, Method
 
-OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-IPV4 = rf"^(?:{OCTET}\.){{3}}{OCTET}$"
-
 
 class TruncateIp(Method, frozen=True):
     """The network an IP address lies in, as its first address. String in, string out; what is no address becomes null.

@@ -86,7 +86,6 @@ class Table:
     partition_by: str
     description: str
     labels: dict[str, str] = field(default_factory=dict)
-    cluster_by: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

@@ -21,11 +21,6 @@ Unary = Callable[[Any, Any], Awaitable[Any]]
 log = logging.getLogger(__name__)
 
 
-def request_class(kind: Any) -> Any:
-    """The raw protobuf class of a proto-plus type."""
-    return kind.pb()
-
-
 def _serialize(response: Any) -> bytes:
     return response if type(response) is bytes else response.SerializeToString()
 

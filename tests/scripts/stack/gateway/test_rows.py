@@ -10,9 +10,10 @@ import pytest
 
 from dataflow.project import Project
 from iam.apply import apply
+from iam.entries import said
 from iam.files import AccessFiles, load
 from iam.live import Live
-from iam.rows import compare, said
+from iam.rows import compare
 
 REPOSITORY = Project.find(Path(__file__))
 P = "noren-test"
