@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from dataflow.contract import Contract
@@ -17,8 +18,10 @@ from dataflow.dead_letters import DeadLetter, GivenUp, dead_letter_rows
 from dataflow.journal import Entry
 from dataflow.keys import Sealer
 from dataflow.operators.deduplicate import Deduplicator, Events, Index
+from dataflow.operators.keys import numbered, words_of
+from dataflow.operators.seen import Words
 from dataflow.schemas import tables, unknown_field_table
-from dataflow.sources.message import Message, event_position
+from dataflow.sources.message import Message, Messages, event_position
 from dataflow.unknown_fields import unknown_field_rows
 
 SHARD_DIGITS = 4
@@ -105,30 +108,33 @@ class Preparer:
 
     def prepare(self, messages: Sequence[Message]) -> Candidates:
         """Anonymize one batch, which is not empty. Raises SchemasAwayError like `Anonymizer.unpack`."""
+        messages = Messages.of(messages)
         unpacked = self.unpack(messages)
         outcome = self._anonymizer.process(unpacked.batch)
-        positions, received = _origins(messages, unpacked)
-        letters: dict[str, DeadLetter] = {}  # a message delivered twice in one batch is one dead letter
+        letters: dict[str, tuple[int, DeadLetter]] = {}  # a message delivered twice in one batch is one dead letter
         for reject in outcome.rejects:
-            message, position = messages[unpacked.message[reject.index]], positions[reject.index]
+            number, part = unpacked.origin(reject.index)
+            message = messages[number]
+            position = event_position(message.position, part)
             payload, text = unpacked.payloads[reject.index], unpacked.batch.payloads[reject.index]
             letter = DeadLetter(
                 reject, payload, message.attributes, message.message_id, position, message.received, text
             )
-            letters.setdefault(position, letter)
+            letters.setdefault(position, (reject.index, letter))
+        dead = np.array([index for index, _ in letters.values()], np.int64)
+        keys, received = _origins(messages, unpacked)
+        kept = outcome.index.to_numpy()
         row_of = {index: row for row, index in enumerate(outcome.index)} if outcome.unknown else {}
         return Candidates(
             raw=outcome.raw,
             anonymized=outcome.anonymized,
-            origins=Events.of(
-                pl.Series(positions, dtype=pl.String).gather(outcome.index),
-                np.array(received, np.int64)[outcome.index.to_numpy()],
-                outcome.raw["event_token"],
+            origins=Events.keyed(keys[kept], received[kept], words_of(outcome.raw["event_token"])),
+            dead=dead_letter_rows(
+                [letter for _, letter in letters.values()], self.contract, self._anonymizer.policy, self._sealer
             ),
-            dead=dead_letter_rows(list(letters.values()), self.contract, self._anonymizer.policy, self._sealer),
-            dead_origins=Events.of(list(letters), [letter.received for letter in letters.values()]),
+            dead_origins=Events.keyed(keys[dead], received[dead]),
             unknown=[(row_of[index], path, kind) for index, path, kind in outcome.unknown if index in row_of],
-            newest=max([message.received for message in messages]),
+            newest=int(messages.received.max()),
         )
 
     def given_up(self, given_up: Sequence[GivenUp]) -> Candidates:
@@ -153,24 +159,17 @@ class Preparer:
 
     def unpack(self, messages: Sequence[Message]) -> Unpacked:
         """The events of these messages. Raises SchemasAwayError like `Anonymizer.unpack`."""
-        return self._anonymizer.unpack(
-            [message.data for message in messages],
-            [message.attributes for message in messages],
-            [message.received for message in messages],
-        )
+        columns = Messages.of(messages)
+        return self._anonymizer.unpack(columns.data, columns.attributes, columns.received)
 
 
-def _origins(messages: Sequence[Message], unpacked: Unpacked) -> tuple[list[str], list[int]]:
-    """(positions, microseconds of publish time) of every event of the batch."""
+def _origins(messages: Messages, unpacked: Unpacked) -> tuple[Words, npt.NDArray[np.int64]]:
+    """(keys of positions, microseconds of publish time) of every event of the batch."""
+    keys = words_of(messages.positions)
     if unpacked.number is None:
-        return [message.position for message in messages], [message.received for message in messages]
-    return (
-        [
-            event_position(messages[message].position, number)
-            for message, number in zip(unpacked.message, unpacked.number, strict=True)
-        ],
-        [messages[message].received for message in unpacked.message],
-    )
+        return keys, messages.received
+    message = np.asarray(unpacked.message, np.int64)
+    return numbered(keys[message], np.asarray(unpacked.number, np.int64)), messages.received[message]
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import polars as pl
 
 from dataflow.contract import Contract
 from dataflow.core.apart import apart
-from dataflow.core.batch import Batch
+from dataflow.core.batch import Batch, Times
 from dataflow.core.decode import Decoder
 from dataflow.core.formats import Schemas, Unpacked, Unpacker
 from dataflow.core.plan import EPOCH, TOKEN, Plan
@@ -72,7 +72,10 @@ class Anonymizer:
         self._anonymized = self._plan.anonymized()
 
     def unpack(
-        self, data: Sequence[bytes], attributes: Sequence[Mapping[str, str]], received: Sequence[int]
+        self,
+        data: Sequence[bytes],
+        attributes: Sequence[Mapping[str, str]],
+        received: Times,
     ) -> Unpacked:
         """The events of these messages; `.batch` of it is for `process`.
 
@@ -85,7 +88,7 @@ class Anonymizer:
         """Anonymize a batch. Each event ends in `index` or in `rejects`, exactly once; nothing is raised for an
         event."""
         decoded = self._decoder.decode(batch.payloads, batch.refused)
-        received = np.fromiter(batch.received, np.int64, len(batch.received))
+        received = np.asarray(batch.received, np.int64)
         frame = pl.DataFrame(
             [decoded.columns[path] for path in self._paths]
             + [

@@ -3,7 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from dataflow.core.rejects import RefusedError
+
+type Times = Sequence[int] | npt.NDArray[np.int64]
+"""Microseconds since 1970."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,7 @@ class Batch:
     """
 
     payloads: Sequence[bytes]
-    received: Sequence[int]
+    received: Times
     refused: Mapping[int, RefusedError] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

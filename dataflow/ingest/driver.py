@@ -231,7 +231,7 @@ class Ingest:
             number = self._journal.stage(entry)
         except Taken as taken:
             raise NorenError(f"{self._shard}: another process writes this journal too; stop it.") from taken
-        self._committer.put(Staged(number, entry, [], self._tables))
+        self._committer.put(Staged(number, entry, tables=self._tables))
 
 
 def _overlapping(entry: Entry, received: int) -> Index:

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from dataflow.operators.keys import WIDTH, keys_of
+from dataflow.operators.keys import WIDTH, keys_of, packed
+from dataflow.operators.seen import Words
 
 
 class Events(msgspec.Struct, array_like=True):
@@ -34,6 +35,11 @@ class Events(msgspec.Struct, array_like=True):
         if not len(positions) == len(times) or len(tokens) not in (0, len(times)):
             raise ValueError(f"{len(positions)} positions, {len(times)} times and {len(tokens)} tokens")
         return cls(keys_of(positions), times.astype("<i8").tobytes(), keys_of(tokens))
+
+    @classmethod
+    def keyed(cls, positions: Words, received: npt.NDArray[np.int64], tokens: Words | None = None) -> "Events":
+        """Of keys as words."""
+        return cls(packed(positions), received.astype("<i8").tobytes(), packed(tokens) if tokens is not None else b"")
 
     def __len__(self) -> int:
         return len(self.received) // 8

@@ -48,7 +48,7 @@ class Committer:
         journal: Journal,
         sink: Sink,
         tables: dict[str, Table],
-        acknowledge: Callable[[list[str]], None],
+        acknowledge: Callable[[pl.Series], None],
         telemetry: Telemetry | None = None,
     ) -> None:
         self._telemetry = telemetry or Telemetry()
@@ -183,7 +183,7 @@ class Committer:
             self._telemetry.committed(
                 len(entries), min((staged.oldest for staged in batch if staged.oldest), default=0)
             )
-        ack_ids = [ack_id for staged in batch for ack_id in staged.ack_ids]
+        ack_ids = pl.concat([staged.ack_ids for staged in batch])
         with self._telemetry.timed(Stage.ACKNOWLEDGE, *(staged.trace for staged in batch)):
             self._acknowledge(ack_ids)
         self._telemetry.acknowledged(len(ack_ids))

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import polars as pl
 from google.api_core.exceptions import GoogleAPIError
 from requests.exceptions import RequestException
 
@@ -32,7 +33,7 @@ class Drained:
     """given_up: to be staged as dead. ack_ids: of these, and of those that were counted before."""
 
     given_up: Sequence[GivenUp]
-    ack_ids: list[str]
+    ack_ids: pl.Series
 
 
 class Drain:
@@ -45,7 +46,7 @@ class Drain:
         self._ready: queue.Queue[Drained] = queue.Queue(2)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
-        self._staged: list[tuple[int, list[str]]] = []
+        self._staged: list[tuple[int, pl.Series]] = []
         self._failure: BaseException | None = None
 
     def start(self) -> None:
@@ -70,7 +71,7 @@ class Drain:
         while self._staged and self._staged[0][0] < committed:
             _, ack_ids = self._staged.pop(0)
             self._subscription.acknowledge(ack_ids)
-            self._prefetcher.release(ack_ids)
+            self._prefetcher.release(len(ack_ids))
 
     def stop(self) -> None:
         """Stop pulling; what was not staged goes back."""
@@ -87,11 +88,12 @@ class Drain:
             while not self._stopped.is_set():
                 messages = self._prefetcher.take(MOST_MESSAGES, wait=0.5, linger=0.0)
                 for start in range(0, len(messages), MOST_MESSAGES):
-                    given_up = [GivenUp.of(message) for message in messages[start : start + MOST_MESSAGES]]
+                    part = messages[start : start + MOST_MESSAGES]
+                    given_up = [GivenUp.of(message) for message in part]
                     if (counted := self._asked(given_up)) is None:
                         return
                     new = [message for message, known in zip(given_up, counted, strict=True) if not known]
-                    self._hand_over(Drained(new, [message.message.ack_id for message in given_up]))
+                    self._hand_over(Drained(new, part.ack_ids))
         except BaseException as error:  # noqa: BLE001  (handed to the main thread, which raises it)
             self._failure = error
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import polars as pl
+
 from dataflow.bundle.watch import Watcher
 from dataflow.core import Anonymizer
 from dataflow.dead_letters import PURPOSE as DEAD_LETTER_PURPOSE
@@ -253,8 +255,6 @@ class PullPipeline:
         self._drain.staged(staged.number, drained)
 
     def _count(self, index: Index, dead: object, unknown: object) -> None:
-        import polars as pl
-
         assert isinstance(dead, pl.DataFrame)
         assert isinstance(unknown, pl.DataFrame)
         self.progress.add(index)
@@ -262,6 +262,6 @@ class PullPipeline:
         for reason in dead["reason"]:
             self.progress.reasons[reason] = self.progress.reasons.get(reason, 0) + 1
 
-    def _acknowledge(self, ack_ids: list[str]) -> None:
+    def _acknowledge(self, ack_ids: pl.Series) -> None:
         self._subscription.acknowledge(ack_ids)
-        self._prefetcher.release(ack_ids)
+        self._prefetcher.release(len(ack_ids))

@@ -1,11 +1,14 @@
 """Pulling ahead of the work, and keeping the leases of what was pulled."""
 
+import collections
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from dataclasses import dataclass
 
-from dataflow.sources.message import Message
+import polars as pl
+
+from dataflow.sources.message import Messages
 from dataflow.sources.pubsub import LEASE_SECONDS, PubSubSubscription
 
 PULL_MESSAGES = 1_000
@@ -21,15 +24,26 @@ RENEWAL_SECONDS = LEASE_SECONDS / 2
 """Between later renewals of one lease."""
 
 
+@dataclass
+class _Leases:
+    """Of the messages of one pull that are not acknowledged. due: when they are to be renewed."""
+
+    ack_ids: pl.Series
+    due: float
+
+
 class Prefetcher:
-    """Pulls in a thread of its own until stopped."""
+    """Pulls in a thread of its own until stopped.
+
+    What was pulled is taken, and released, in the order that it was pulled in.
+    """
 
     def __init__(self, subscription: PubSubSubscription) -> None:
         self._subscription = subscription
-        self._ready: queue.Queue[tuple[float, list[Message]]] = queue.Queue()  # (when they arrived, messages)
+        self._ready: queue.Queue[tuple[float, Messages]] = queue.Queue()  # (when they arrived, messages)
         self._ahead = 0
         self._changed = threading.Condition()
-        self._leases: dict[str, float] = {}  # ack id -> when it is to be renewed
+        self._leases: collections.deque[_Leases] = collections.deque()
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(target=self._guard, args=(target,), name=name, daemon=True)
@@ -50,7 +64,7 @@ class Prefetcher:
         for thread in self._threads:
             thread.start()
 
-    def take(self, most: int, wait: float, linger: float, most_bytes: int = 1 << 62) -> list[Message]:
+    def take(self, most: int, wait: float, linger: float, most_bytes: int = 1 << 62) -> Messages:
         """About `most` messages or `most_bytes`: waits up to `wait` seconds for the first, then up to `linger`
         after these came for more.
 
@@ -61,38 +75,45 @@ class Prefetcher:
         try:
             self.arrived, messages = self._ready.get(timeout=wait)
         except queue.Empty:
-            return []
+            return Messages.of(())
         end = self.arrived + linger
-        size = _size(messages)
-        while len(messages) < most and size < most_bytes:
+        taken, count, size = [messages], len(messages), messages.bytes
+        while count < most and size < most_bytes:
             try:
                 more = self._ready.get(timeout=max(0.0, end - time.monotonic()))[1]
             except queue.Empty:
                 break
-            messages += more
-            size += _size(more)
+            taken.append(more)
+            count += len(more)
+            size += more.bytes
         with self._changed:
             self._ahead -= size
             self._changed.notify()
-        return messages
+        return Messages.joined(taken)
 
-    def release(self, ack_ids: Sequence[str]) -> None:
-        """These are acknowledged: their leases are no longer kept."""
+    def release(self, count: int) -> None:
+        """So many, the first that are not, are acknowledged: their leases are no longer kept."""
         with self._changed:
-            for ack_id in ack_ids:
-                self._leases.pop(ack_id, None)
+            while count:
+                first = self._leases[0]
+                if len(first.ack_ids) > count:
+                    first.ack_ids = first.ack_ids[count:]
+                    return
+                count -= len(first.ack_ids)
+                self._leases.popleft()
 
-    def stop(self, also: Sequence[str] = ()) -> None:
+    def stop(self, also: pl.Series | None = None) -> None:
         """Stop pulling; what was pulled and not taken goes back at once, and so do these ack ids."""
         self._stopped.set()
         with self._changed:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
-        left = list(also)
+        left = [] if also is None else [also]
         while not self._ready.empty():
-            left += [message.ack_id for message in self._ready.get()[1]]
-        self._subscription.extend(left, 0)
+            left.append(self._ready.get()[1].ack_ids)
+        if left:
+            self._subscription.extend(pl.concat(left), 0)
 
     def _guard(self, target: object) -> None:
         assert callable(target)
@@ -117,8 +138,8 @@ class Prefetcher:
             arrived = time.monotonic()
             due = arrived + FIRST_RENEWAL_SECONDS
             with self._changed:
-                self._leases.update(dict.fromkeys([message.ack_id for message in messages], due))
-                self._ahead += _size(messages)
+                self._leases.append(_Leases(messages.ack_ids, due))
+                self._ahead += messages.bytes
                 self._ready.put((arrived, messages))
                 while self._ahead > MOST_AHEAD_BYTES and not self._stopped.is_set():
                     self._changed.wait(1.0)
@@ -127,10 +148,9 @@ class Prefetcher:
         while not self._stopped.wait(1):
             now = time.monotonic()
             with self._changed:
-                old = [ack_id for ack_id, due in self._leases.items() if due <= now]
-                self._leases.update((ack_id, now + RENEWAL_SECONDS) for ack_id in old)
-            self._subscription.extend(old)
-
-
-def _size(messages: Sequence[Message]) -> int:
-    return sum([len(message.data) for message in messages])
+                old = [leases for leases in self._leases if leases.due <= now]
+                for leases in old:
+                    leases.due = now + RENEWAL_SECONDS
+                ack_ids = [leases.ack_ids for leases in old]
+            if ack_ids:
+                self._subscription.extend(pl.concat(ack_ids))

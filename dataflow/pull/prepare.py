@@ -11,10 +11,12 @@ import threading
 import time
 from collections.abc import Callable
 
+import polars as pl
+
 from dataflow.core import SchemasAwayError
 from dataflow.pull.prefetch import Prefetcher
 from dataflow.pull.stage import Prepared
-from dataflow.sources.message import Message
+from dataflow.sources.message import Messages, texts
 from dataflow.telemetry.pipeline import Telemetry
 from dataflow.telemetry.trace import BatchTrace
 
@@ -44,7 +46,7 @@ class Preparing:
     def __init__(
         self,
         prefetcher: Prefetcher,
-        prepare: Callable[[list[Message], BatchTrace], Prepared],
+        prepare: Callable[[Messages, BatchTrace], Prepared],
         telemetry: Telemetry | None = None,
     ) -> None:
         self._prefetcher = prefetcher
@@ -53,7 +55,7 @@ class Preparing:
         self._ready: queue.Queue[Prepared] = queue.Queue(MOST_AHEAD)
         self._stopped = threading.Event()
         self._quiet = False
-        self._dropped: list[Message] = []
+        self._dropped: list[Messages] = []
         self._thread = threading.Thread(target=self._guard, name="preparer", daemon=True)
         self.failure: BaseException | None = None
 
@@ -76,13 +78,13 @@ class Preparing:
         """The source had nothing when it was last asked, and nothing is on its way to `take`."""
         return self._quiet and self._ready.empty()
 
-    def stop(self) -> list[str]:
+    def stop(self) -> pl.Series:
         """Prepare no more; the ack ids of what was taken from the prefetcher and not from here."""
         self._stopped.set()
         self._thread.join()
         if not self._ready.empty():
-            self._dropped += self._ready.get().messages
-        return [message.ack_id for message in self._dropped]
+            self._dropped.append(self._ready.get().messages)
+        return pl.concat([messages.ack_ids for messages in self._dropped] or [texts([])])
 
     def _guard(self) -> None:
         try:
@@ -92,11 +94,11 @@ class Preparing:
                 if messages:
                     trace = self._telemetry.taken(messages, time.monotonic() - self._prefetcher.arrived)
                     if not self._handed_over(messages, trace):
-                        self._dropped += messages
+                        self._dropped.append(messages)
         except BaseException as error:  # noqa: BLE001  (handed to the main thread, which raises it)
             self.failure = error
 
-    def _handed_over(self, messages: list[Message], trace: BatchTrace) -> bool:
+    def _handed_over(self, messages: Messages, trace: BatchTrace) -> bool:
         """Prepare and hand over; waits while writer schemas cannot be asked for. False when it is to stop before."""
         while True:
             try:

@@ -4,6 +4,8 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import polars as pl
+
 from dataflow.candidates import Candidates, Preparer
 from dataflow.core import Anonymizer
 from dataflow.dead_letters import GivenUp
@@ -15,7 +17,7 @@ from dataflow.operators.index import Index
 from dataflow.operators.state import StateByOperator
 from dataflow.pull.operate import Make, Operating
 from dataflow.schemas import Table, tables
-from dataflow.sources.message import Message
+from dataflow.sources.message import Message, Messages, texts
 from dataflow.telemetry.catalogue import Stage
 from dataflow.telemetry.pipeline import Telemetry
 from dataflow.telemetry.trace import NO_TRACE, BatchTrace
@@ -33,7 +35,7 @@ class Staged:
 
     number: int | None
     entry: Entry
-    ack_ids: list[str] = field(default_factory=list)
+    ack_ids: pl.Series = field(default_factory=lambda: texts([]))
     tables: dict[str, Table] = field(default_factory=dict)
     oldest: int = 0
     trace: BatchTrace = NO_TRACE
@@ -61,7 +63,7 @@ class Prepared:
     """A batch that is anonymized; what is new in it is not decided yet."""
 
     candidates: Candidates
-    messages: Sequence[Message]
+    messages: Messages
     version: Version
     trace: BatchTrace = NO_TRACE
 
@@ -140,16 +142,16 @@ class Stager:
 
         Raises SchemasAwayError like `Anonymizer.unpack`.
         """
-        version = self._next
+        version, columns = self._next, Messages.of(messages)
         with self._telemetry.timed(Stage.ANONYMIZE, trace):
-            return Prepared(version.preparer.prepare(messages), messages, version, trace)
+            return Prepared(version.preparer.prepare(columns), columns, version, trace)
 
     def stage_prepared(self, prepared: Prepared) -> Staged:
         """Stage one batch, durably, in the order that batches were prepared in."""
         self._enter(prepared.version)
         messages, trace = prepared.messages, prepared.trace
         with self._telemetry.timed(Stage.STAGE, trace) as attributes:
-            staged = self._staged(prepared.candidates, messages, [message.ack_id for message in messages], trace)
+            staged = self._staged(prepared.candidates, messages, messages.ack_ids, trace)
             if staged.number is not None:
                 attributes["entry"] = staged.number
         if staged.number is not None:
@@ -159,15 +161,13 @@ class Stager:
     def stage_given_up(self, given_up: Sequence[GivenUp]) -> Staged:
         """Stage what the broker gave up, each message as one dead event; its ack ids are of another subscription."""
         candidates = self._version.preparer.given_up(given_up)
-        staged = self._staged(candidates, [item.message for item in given_up], [], NO_TRACE)
+        staged = self._staged(candidates, Messages.of(item.message for item in given_up), texts([]), NO_TRACE)
         if staged.number is not None:
-            self._telemetry.staged(staged.entry, [])
+            self._telemetry.staged(staged.entry, Messages.of(()))
         return staged
 
-    def _staged(
-        self, candidates: Candidates, messages: Sequence[Message], ack_ids: list[str], trace: BatchTrace
-    ) -> Staged:
-        oldest = min([message.received for message in messages], default=0)
+    def _staged(self, candidates: Candidates, messages: Messages, ack_ids: pl.Series, trace: BatchTrace) -> Staged:
+        oldest = int(messages.received.min()) if messages else 0
         while True:
             entry = candidates.decide(self._deduplicator, self._version.preparer.contract)
             if not len(entry.index):

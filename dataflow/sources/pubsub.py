@@ -3,30 +3,22 @@
 The high-level client's callbacks cost 26 times the CPU of a raw pull with batched acknowledgements.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import grpc
-from google.pubsub_v1.types import (
-    AcknowledgeRequest,
-    ModifyAckDeadlineRequest,
-    PullRequest,
-    PullResponse,
-)
+import polars as pl
+from google.pubsub_v1.types import AcknowledgeRequest, ModifyAckDeadlineRequest, PullRequest
 
 from dataflow.channels import UNLIMITED, plain
 from dataflow.errors import NorenError
-from dataflow.sources.message import Message, position
+from dataflow.sources import pull_response
+from dataflow.sources.message import Messages
 
 MOST_ACK_IDS = 2_500
 """Per request: the service takes 512 KiB a request, an ack id has up to 200 bytes."""
 
 LEASE_SECONDS = 40
 """What a lease is extended by. Not the maximum of 600: a killed process holds its leases until they run out."""
-
-
-NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
 class PubSubSubscription:
@@ -42,17 +34,15 @@ class PubSubSubscription:
         self._store = store
         self._channel = plain(endpoint, UNLIMITED) if endpoint else _cloud_channel()
         service = "/google.pubsub.v1.Subscriber"
-        self._pull = self._channel.unary_unary(
-            f"{service}/Pull", PullRequest.pb().SerializeToString, PullResponse.pb().FromString
-        )
+        self._pull = self._channel.unary_unary(f"{service}/Pull", PullRequest.pb().SerializeToString, _itself)
         self._acknowledge = self._channel.unary_unary(
-            f"{service}/Acknowledge", AcknowledgeRequest.pb().SerializeToString, _empty
+            f"{service}/Acknowledge", AcknowledgeRequest.pb().SerializeToString, _itself
         )
         self._modify = self._channel.unary_unary(
-            f"{service}/ModifyAckDeadline", ModifyAckDeadlineRequest.pb().SerializeToString, _empty
+            f"{service}/ModifyAckDeadline", ModifyAckDeadlineRequest.pb().SerializeToString, _itself
         )
 
-    def pull(self, most: int, timeout: float) -> list[Message]:
+    def pull(self, most: int, timeout: float) -> Messages:
         """Up to `most` messages; none when there are none within `timeout` seconds or the server is away.
 
         Raises NorenError when the subscription does not exist or may not be read.
@@ -62,20 +52,20 @@ class PubSubSubscription:
             response = self._pull(request, timeout=timeout)
         except grpc.RpcError as error:
             if error.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE):
-                return []
+                return Messages.of(())
             raise NorenError(f"{self.path}: cannot be pulled from: {error.details()}.") from error
-        return _messages(response.received_messages, self._store)
+        return pull_response.read(response, self._store)
 
-    def acknowledge(self, ack_ids: Sequence[str]) -> None:
+    def acknowledge(self, ack_ids: pl.Series) -> None:
         """Acknowledge; a lost acknowledgement only means a redelivery, so an absent server is no error."""
         for start in range(0, len(ack_ids), MOST_ACK_IDS):
-            batch = list(ack_ids[start : start + MOST_ACK_IDS])
+            batch = ack_ids[start : start + MOST_ACK_IDS].to_list()
             self._tolerant(self._acknowledge, AcknowledgeRequest.pb()(subscription=self.path, ack_ids=batch))
 
-    def extend(self, ack_ids: Sequence[str], seconds: int = LEASE_SECONDS) -> None:
+    def extend(self, ack_ids: pl.Series, seconds: int = LEASE_SECONDS) -> None:
         """Put off the redelivery of these; 0 seconds asks for it at once."""
         for start in range(0, len(ack_ids), MOST_ACK_IDS):
-            batch = list(ack_ids[start : start + MOST_ACK_IDS])
+            batch = ack_ids[start : start + MOST_ACK_IDS].to_list()
             request = ModifyAckDeadlineRequest.pb()(subscription=self.path, ack_ids=batch, ack_deadline_seconds=seconds)
             self._tolerant(self._modify, request)
 
@@ -90,31 +80,8 @@ class PubSubSubscription:
                 raise NorenError(f"{self.path}: {error.details()}.") from error
 
 
-def _messages(received: Iterable[Any], store: str) -> list[Message]:
-    """Each field is read once: reading is most of what a message costs between the socket and the core.
-
-    Attributes are copied: an attribute map of protobuf's keeps its whole response in memory.
-    """
-    prefix = position(store, "")
-    messages: list[Message] = []
-    for each in received:
-        message = each.message
-        time, message_id, attributes = message.publish_time, message.message_id, message.attributes
-        messages.append(
-            Message(
-                message.data,
-                dict(attributes) if attributes else NO_ATTRIBUTES,
-                message_id,
-                prefix + message_id,
-                time.seconds * 1_000_000 + time.nanos // 1_000,
-                each.ack_id,
-            )
-        )
-    return messages
-
-
-def _empty(data: bytes) -> bytes:
-    """Deserializes google.protobuf.Empty; gRPC takes None for a failure."""
+def _itself(data: bytes) -> bytes:
+    """Deserializes nothing; gRPC takes None for a failure."""
     return data
 
 

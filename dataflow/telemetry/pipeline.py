@@ -2,11 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dataflow.journal import Entry
-from dataflow.sources.message import Message
+from dataflow.sources.message import Messages
 from dataflow.telemetry import catalogue
 from dataflow.telemetry.catalogue import Stage
 from dataflow.telemetry.recorder import NoRecorder, Recorder
@@ -21,11 +21,11 @@ class Telemetry:
         self.tracer = tracer or NoTracer()
         self._versions: tuple[str, str] | None = None
 
-    def taken(self, messages: Sequence[Message], seconds: float) -> BatchTrace:
+    def taken(self, messages: Messages, seconds: float) -> BatchTrace:
         """A batch is taken from the source. seconds: since its first messages were asked for. Its trace."""
         record = self.recorder.record
         record(catalogue.INPUT, len(messages))
-        record(catalogue.INPUT_SIZE, sum([len(message.data) for message in messages]))
+        record(catalogue.INPUT_SIZE, messages.bytes)
         record(catalogue.STAGE_DURATION, seconds, stage=Stage.PULL.value)
         now = time.time_ns()
         trace = self.tracer.batch(messages, now - int(seconds * 1e9))
@@ -44,7 +44,7 @@ class Telemetry:
             for trace in traces:
                 trace.span(stage, wall, wall + took, **attributes)
 
-    def staged(self, entry: Entry, messages: Sequence[Message]) -> None:
+    def staged(self, entry: Entry, messages: Messages) -> None:
         """A batch is a journal entry."""
         record = self.recorder.record
         index, rows = entry.index, entry.rows
@@ -60,7 +60,7 @@ class Telemetry:
         if rows["raw"].height:
             record(catalogue.KEY_EPOCH, int(str(rows["raw"]["key_epoch"].max())))
         if messages:
-            record(catalogue.LAG, age(min([message.received for message in messages])))
+            record(catalogue.LAG, age(int(messages.received.min())))
 
     def committed(self, entries: int, oldest: int) -> None:
         """A group is in every table. oldest: the earliest publish time in it, microseconds; 0 where nothing came."""

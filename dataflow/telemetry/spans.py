@@ -24,7 +24,7 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from dataflow.errors import NorenError
-from dataflow.sources.message import Message
+from dataflow.sources.message import Messages
 from dataflow.telemetry.catalogue import Stage
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class SpanTracer:
             self._provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1_000))
         self._tracer = self._provider.get_tracer("noren")
 
-    def batch(self, messages: Sequence[Message], started: int) -> "SpanTrace":
+    def batch(self, messages: Messages, started: int) -> "SpanTrace":
         root = self._tracer.start_span(
             "batch",
             kind=SpanKind.CONSUMER,
@@ -101,8 +101,8 @@ class SpanTracer:
             attributes={
                 "noren.stream": self._stream,
                 "messaging.batch.message_count": len(messages),
-                "noren.message_ids": [message.message_id for message in messages],
-                "noren.oldest_publish_time": min(message.received for message in messages),
+                "noren.message_ids": messages.message_ids.to_list(),
+                "noren.oldest_publish_time": int(messages.received.min()),
             },
         )
         return SpanTrace(self._tracer, root)
@@ -132,12 +132,12 @@ class SpanTrace:
         self._root.end()
 
 
-def _publishers(messages: Sequence[Message]) -> list[SpanContext]:
+def _publishers(messages: Messages) -> list[SpanContext]:
     """Contexts of the traces that the messages were published in, each once, at most MOST_LINKS.
 
     Only the ids and the sampled flag are taken: a tracestate is free text.
     """
-    given = dict.fromkeys(message.attributes[TRACEPARENT] for message in messages if TRACEPARENT in message.attributes)
+    given = dict.fromkeys(attributes[TRACEPARENT] for attributes in messages.attributes if TRACEPARENT in attributes)
     contexts = []
     for header in given:
         if (context := _context(header)) is not None:

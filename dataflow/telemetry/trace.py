@@ -5,10 +5,9 @@ the number of the journal entry and the rows' batch_id, never an event's id or v
 exception but its type.
 """
 
-from collections.abc import Sequence
 from typing import Protocol
 
-from dataflow.sources.message import Message
+from dataflow.sources.message import Messages
 from dataflow.telemetry.catalogue import Stage
 
 
@@ -23,7 +22,7 @@ class BatchTrace(Protocol):
 
 
 class Tracer(Protocol):
-    def batch(self, messages: Sequence[Message], started: int) -> BatchTrace:
+    def batch(self, messages: Messages, started: int) -> BatchTrace:
         """The trace of a batch that was begun to be pulled at `started`, nanoseconds since 1970."""
 
     def close(self) -> None:
@@ -44,7 +43,7 @@ NO_TRACE = NoTrace()
 class NoTracer:
     """Where nobody asked for traces."""
 
-    def batch(self, messages: Sequence[Message], started: int) -> BatchTrace:  # noqa: ARG002
+    def batch(self, messages: Messages, started: int) -> BatchTrace:  # noqa: ARG002
         return NO_TRACE
 
     def close(self) -> None:

@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from dataflow.contract import Contract, Format
-from dataflow.core.batch import Batch
+from dataflow.core.batch import Batch, Times
 from dataflow.core.formats.avro import AvroReader, UnusableSchemaError
 from dataflow.core.formats.compression import plain, plain_binary
 from dataflow.core.formats.debezium import DebeziumReader
@@ -33,13 +36,13 @@ class Unpacked:
     """
 
     batch: Batch
-    message: Sequence[int]
-    number: Sequence[int] | None
+    message: Sequence[int] | npt.NDArray[np.int64]
+    number: Sequence[int] | npt.NDArray[np.int64] | None
     payloads: Sequence[bytes]
 
     def origin(self, index: int) -> tuple[int, int]:
         """(message, number) of an event."""
-        return self.message[index], self.number[index] if self.number else 0
+        return int(self.message[index]), 0 if self.number is None else int(self.number[index])
 
 
 class Unpacker:
@@ -56,9 +59,7 @@ class Unpacker:
         self._changes = DebeziumReader(contract) if contract.format is Format.DEBEZIUM else None
         self._log_entries = LogEntryReader(contract) if contract.format is Format.LOG_ENTRY else None
 
-    def unpack(
-        self, data: Sequence[bytes], attributes: Sequence[Mapping[str, str]], received: Sequence[int]
-    ) -> Unpacked:
+    def unpack(self, data: Sequence[bytes], attributes: Sequence[Mapping[str, str]], received: Times) -> Unpacked:
         """Unpack messages. received: when the broker accepted each, microseconds.
 
         Raises SchemasAwayError when a writer schema cannot be asked for now; nothing is decided then. Raises NorenError
@@ -81,12 +82,11 @@ class Unpacker:
                 events.append(b"")
         return Unpacked(Batch(events, received, refused), range(len(data)), None, data)
 
-    def _lines(self, data: Sequence[bytes], received: Sequence[int]) -> Unpacked:
+    def _lines(self, data: Sequence[bytes], received: Times) -> Unpacked:
         refused: dict[int, RefusedError] = {}
         events: list[bytes] = []
-        origins: list[int] = []
-        numbers: list[int] = []
-        for index, message in enumerate(data):
+        counts: list[int] = []
+        for message in data:
             try:
                 lines = _split(plain(message, MOST_UNPACKED))
             except RefusedError as error:
@@ -94,12 +94,13 @@ class Unpacker:
                 lines = [message]
             lines = lines or [b""]  # a message without events is one dead event
             events += lines
-            origins += [index] * len(lines)
-            numbers += range(len(lines))
-        batch = Batch(events, [received[index] for index in origins], refused)
+            counts.append(len(lines))
+        origins = np.repeat(np.arange(len(data)), counts)
+        numbers = np.arange(len(events)) - np.repeat(np.cumsum(counts) - counts, counts)
+        batch = Batch(events, np.asarray(received, np.int64)[origins], refused)
         return Unpacked(batch, origins, numbers, events)
 
-    def _change_events(self, reader: DebeziumReader, data: Sequence[bytes], received: Sequence[int]) -> Unpacked:
+    def _change_events(self, reader: DebeziumReader, data: Sequence[bytes], received: Times) -> Unpacked:
         """One event a message; a tombstone has none."""
         refused: dict[int, RefusedError] = {}
         events: list[bytes] = []

@@ -105,8 +105,8 @@ def listening(site: Site, stream: str) -> Iterator[Arrivals]:
             messages = source.pull(1_000, timeout=0.5)
             moment = time.monotonic()
             if messages:
-                arrivals.saw([int(decode(message.data).properties.amount) for message in messages], moment)
-                source.acknowledge([message.ack_id for message in messages])
+                arrivals.saw([int(decode(data).properties.amount) for data in messages.data], moment)
+                source.acknowledge(messages.ack_ids)
 
     thread = threading.Thread(target=listen, name="listener", daemon=True)
     thread.start()

@@ -19,6 +19,7 @@ from dataflow.pull import commit
 from dataflow.pull.commit import Committer
 from dataflow.pull.stage import Staged
 from dataflow.schemas import Table, tables
+from dataflow.sources.message import texts
 from dataflow.telemetry.catalogue import Stage
 
 ROLES = ("raw", "anonymized", "dead", "unknown")
@@ -72,7 +73,7 @@ class Parts:
 
     def staged(self, rows: int, ack_id: str) -> Staged:
         entry = self.entry(rows)
-        return Staged(self.journal.stage(entry), entry, [ack_id], self.tables)
+        return Staged(self.journal.stage(entry), entry, texts([ack_id]), self.tables)
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_what_the_horizon_passed_is_forgotten_while_it_runs(parts: Parts, monkey
     parts.committer.start()
     for day in range(40):
         entry = replace(parts.entry(1), index=Index.of([(f"t{day}", f"p{day}", 1 + day * 24 * HOUR)]))
-        parts.committer.put(Staged(parts.journal.stage(entry), entry, [], parts.tables))
+        parts.committer.put(Staged(parts.journal.stage(entry), entry, texts([]), parts.tables))
         while not parts.committer.idle():
             threading.Event().wait(0.001)
     parts.committer.finish()
@@ -114,7 +115,7 @@ def test_what_the_horizon_passed_is_forgotten_while_it_runs(parts: Parts, monkey
 def test_a_batch_without_news_is_acknowledged_after_what_came_before(parts: Parts) -> None:
     parts.committer.start()
     parts.committer.put(parts.staged(1, "a"))
-    parts.committer.put(Staged(None, parts.entry(0), ["again"], parts.tables))
+    parts.committer.put(Staged(None, parts.entry(0), texts(["again"]), parts.tables))
     parts.committer.finish()
     assert parts.acknowledged == ["a", "again"]
     assert parts.sink.written["raw"] == [("00", 1)]

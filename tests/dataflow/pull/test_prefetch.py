@@ -2,14 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
+import polars as pl
 import pytest
 
 from dataflow.errors import NorenError
 from dataflow.pull import prefetch
 from dataflow.pull.prefetch import Prefetcher
-from dataflow.sources.message import Message
+from dataflow.sources.message import Message, Messages
 
 
 class Source:
@@ -23,19 +24,19 @@ class Source:
         self.failure: Exception | None = None
         self.away = False
 
-    def pull(self, *_: object, **__: object) -> list[Message]:
+    def pull(self, *_: object, **__: object) -> Messages:
         self.pulls.append(time.monotonic())
         if self.failure is not None:
             raise self.failure
         if self.given < len(self.batches):
             self.given += 1
-            return self.batches[self.given - 1]
+            return Messages.of(self.batches[self.given - 1])
         if not self.away:
             time.sleep(0.06)
-        return []
+        return Messages.of(())
 
-    def extend(self, ack_ids: Sequence[str], seconds: int = 40) -> None:
-        if ack_ids:
+    def extend(self, ack_ids: pl.Series, seconds: int = 40) -> None:
+        if len(ack_ids):
             self.extended.append((list(ack_ids), seconds))
 
 
@@ -88,7 +89,7 @@ def test_no_more_pulls_are_taken_than_make_a_batch(start: Start) -> None:
 
 def test_without_messages_it_waits_and_gives_none(start: Start) -> None:
     started = time.monotonic()
-    assert start(Source()).take(10, wait=0.1, linger=1) == []
+    assert start(Source()).take(10, wait=0.1, linger=1).data == []
     assert 0.1 <= time.monotonic() - started < 1
 
 
@@ -109,7 +110,7 @@ def test_leases_are_renewed_until_they_are_released(start: Start, monkeypatch: p
     source = Source([1, 2])
     prefetcher = start(source)
     until(lambda: source.extended)
-    prefetcher.release(["ack-1"])
+    prefetcher.release(1)
     until(lambda: len(source.extended) >= 3)
     assert source.extended[0] == (["ack-1", "ack-2"], 40)
     assert source.extended[-1] == (["ack-2"], 40)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dataflow.errors import NorenError
-from dataflow.sources.message import Message
+from dataflow.sources.message import Message, Messages
 from dataflow.telemetry.catalogue import Stage
 from dataflow.telemetry.pipeline import Telemetry
 from dataflow.telemetry.spans import MOST_LINKS, JsonLines, SpanTracer, otlp_exporter
@@ -22,7 +22,7 @@ PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 def traced(path: Path, messages: list[Message], error: Exception | None = None) -> list[dict[str, Any]]:
     """Spans of a batch that went through, in the order of their end."""
     telemetry = Telemetry(tracer=SpanTracer("app_event", [JsonLines(path)]))
-    trace = telemetry.taken(messages, 0.25)
+    trace = telemetry.taken(Messages.of(messages), 0.25)
     with telemetry.timed(Stage.STAGE, trace) as attributes:
         attributes["entry"] = 7
     with telemetry.timed(Stage.COMMIT, trace, batch_id="abc-1"):
@@ -52,7 +52,7 @@ def test_it_leads_from_message_to_rows(tmp_path: Path) -> None:
 
 def test_an_output_may_be_later_than_the_end_of_its_batch(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     telemetry = Telemetry(tracer=SpanTracer("app_event", [JsonLines(tmp_path / "traces")]))
-    trace = telemetry.taken([message(b"", 1)], 0.0)
+    trace = telemetry.taken(Messages.of([message(b"", 1)]), 0.0)
     trace.end()
     with telemetry.timed(Stage.OUTPUT, trace, output="archive"):
         pass
@@ -92,7 +92,7 @@ def test_of_an_error_there_is_its_type(tmp_path: Path) -> None:
 
 def test_a_stage_that_fails_is_timed_and_quotes_nothing(tmp_path: Path) -> None:
     telemetry = Telemetry(tracer=SpanTracer("app_event", [JsonLines(tmp_path / "traces")]))
-    trace = telemetry.taken([message(b"", 1)], 0.0)
+    trace = telemetry.taken(Messages.of([message(b"", 1)]), 0.0)
     with pytest.raises(ValueError, match="user_1234567"), telemetry.timed(Stage.ANONYMIZE, trace):
         raise ValueError("user_1234567")
     telemetry.tracer.close()
@@ -128,7 +128,7 @@ def test_without_an_exporter_for_it_an_endpoint_is_a_warning(
 
 def test_nobody_listening_costs_no_span() -> None:
     telemetry = Telemetry()
-    trace = telemetry.taken([message(b"", 1)], 0.0)
+    trace = telemetry.taken(Messages.of([message(b"", 1)]), 0.0)
     with telemetry.timed(Stage.STAGE, trace) as attributes:
         attributes["entry"] = 1
     trace.end()

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from dataflow.candidates import Preparer
@@ -11,7 +12,7 @@ from dataflow.core import Anonymizer
 from dataflow.dead_letters import PURPOSE, open_dead_letter
 from dataflow.keys import KeyRing
 from dataflow.operators.deduplicate import Deduplicator
-from dataflow.operators.keys import keys_of
+from dataflow.operators.keys import numbered, packed, words_of
 from dataflow.policy import Policy
 from dataflow.sources.message import Message, event_position, position
 from tests.dataflow.cases import RECEIVED, encoded
@@ -20,6 +21,10 @@ from tests.dataflow.cases import RECEIVED, encoded
 def message(number: int, *lines: bytes) -> Message:
     name = str(number)
     return Message(b"\n".join(lines), {}, name, position("store", name), RECEIVED + number, f"ack-{name}")
+
+
+def key(number: int, event: int) -> bytes:
+    return packed(numbered(words_of([f"store/{number}"]), np.array([event])))
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +47,9 @@ def test_each_event_is_counted_once(preparer: Preparer, keys: KeyRing) -> None:
     ]
     deduplicator = Deduplicator()
     entry = preparer.prepare(messages).decide(deduplicator, preparer.contract)
-    assert entry.index.accepted.positions == keys_of(["store/1", "store/1#2", "store/2"])
-    assert entry.index.dead.positions == keys_of(["store/1#1", "store/3"])
-    assert entry.index.duplicates.positions == keys_of(["store/1#3", "store/4"])
+    assert entry.index.accepted.positions == key(1, 0) + key(1, 2) + key(2, 0)
+    assert entry.index.dead.positions == key(1, 1) + key(3, 0)
+    assert entry.index.duplicates.positions == key(1, 3) + key(4, 0)
     assert entry.rows["raw"].height == 3
     dead = entry.rows["dead"].to_dicts()
     assert [(row["reason"], row["message_id"], row["payload_bytes"]) for row in dead] == [
