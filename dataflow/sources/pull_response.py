@@ -239,6 +239,8 @@ def _entry(buffer: Numbers, at: int, end: int, attributes: Numbers, number: int)
             attributes[1, number], attributes[2, number] = start, length
         elif tag == 2 << 3 | BYTES:
             attributes[3, number], attributes[4, number] = start, length
+        else:
+            return False
     return True
 
 

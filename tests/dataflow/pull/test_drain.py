@@ -50,7 +50,7 @@ def give_up(stream: Stream, count: int) -> None:
         while len(taken) < count:
             taken += source.pull(10, timeout=5)
         source.extend([message.ack_id for message in taken], 0)
-    assert source.pull(10, timeout=0.5) == []
+    assert not source.pull(10, timeout=0.5)
     source.close()
 
 

@@ -60,7 +60,7 @@ def test_messages_keep_their_order_and_ids_are_given(stream: Stream) -> None:
     ids = stream.publish(*payloads)
     assert (len(set(ids)), ids) == (len(payloads), sorted(ids, key=int))
     source = PubSubSubscription("noren-test", names.subscription(stream.name), stream.servers.pubsub)
-    messages = source.pull(1_000, timeout=5) + source.pull(1_000, timeout=5)
+    messages = [*source.pull(1_000, timeout=5), *source.pull(1_000, timeout=5)]
     source.close()
     assert {message.message_id: message.data for message in messages} == dict(zip(ids, payloads, strict=True))
 
