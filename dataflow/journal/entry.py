@@ -45,11 +45,8 @@ class _HeadOnly(msgspec.Struct, array_like=True):
 _WIRE = msgspec.msgpack.Decoder(_Wire)
 _HEAD_ONLY = msgspec.msgpack.Decoder(_HeadOnly)
 _HEAD = msgspec.msgpack.Decoder(Head)
-_LZ4 = pa.ipc.IpcWriteOptions(compression="lz4")
-_LZ4_ALONE = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+_LZ4 = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)  # the next batch is prepared meanwhile
 
-_WORTH_THREADS = 2_000
-"""Rows from which on pyarrow's pool earns more than waking it costs: half a millisecond of CPU."""
 _ROWS = msgspec.msgpack.Decoder(dict[str, memoryview])
 
 
@@ -94,8 +91,7 @@ def _streams(rows: dict[str, pl.DataFrame]) -> dict[str, memoryview]:
     for role, frame in rows.items():
         table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
         stream = pa.BufferOutputStream()
-        options = _LZ4 if frame.height >= _WORTH_THREADS else _LZ4_ALONE
-        with pa.ipc.new_stream(stream, table.schema, options=options) as writer:
+        with pa.ipc.new_stream(stream, table.schema, options=_LZ4) as writer:
             writer.write_table(table)
         streams[role] = memoryview(stream.getvalue())
     return streams

@@ -150,9 +150,10 @@ class Unpacker:
 
 def _split(text: bytes) -> list[bytes]:
     """The lines that are not blank. Raises RefusedError for more than MOST_EVENTS lines."""
-    if text.count(b"\n") > MOST_EVENTS:
+    lines = text.split(b"\n", MOST_EVENTS + 1)
+    if len(lines) > MOST_EVENTS + 1:
         raise RefusedError(Reason.TOO_LARGE, f"has more than {MOST_EVENTS} lines")
-    return [line for line in text.split(b"\n") if line and not line.isspace()]
+    return [line for line in lines if line and not line.isspace()]
 
 
 MOST_ENVELOPE = 1 << 18
