@@ -26,9 +26,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dataflow.errors import NorenError
+from dataflow.yaml_file import read_yaml
 
 RESERVED = frozenset(
     {"event_token", "event_time", "receive_time", "key_epoch", "contract_version", "policy_version", "batch_id"}
@@ -190,12 +189,7 @@ def load_contract(path: Path) -> Contract:
 
     Raises NorenError naming the file and the field when it is no valid contract.
     """
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise NorenError(f"{path.name}: cannot be read: {error}.") from error
-    except yaml.YAMLError as error:
-        raise NorenError(f"{path.name}: is no valid YAML: {' '.join(str(error).split())}.") from error
+    document = read_yaml(path, path.name)
     _validate(path, document)
     return _Reader(path.name).contract(document, path.stem)
 

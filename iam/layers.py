@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dataflow.errors import NorenError
+from dataflow.yaml_file import read_yaml
 
 REQUIRED = ("description", "location", "partition_expiry_days", "labels", "groups", "apply")
 OPTIONAL = ("principals",)
@@ -75,12 +74,7 @@ def layer_name(dataset: str) -> str:
 def read_layers(path: Path) -> Layers:
     """The file `iam/layers.yaml`. Raises NorenError, one sentence, when it is missing or wrong."""
     where = f"iam/{path.name}"
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise NorenError(f"{where}: cannot be read: {error.strerror}.") from error
-    except yaml.YAMLError as error:
-        raise NorenError(f"{where}: is no YAML: {str(error).splitlines()[0]}.") from error
+    content = read_yaml(path, where)
     if not isinstance(content, dict) or not all(isinstance(layer, dict) for layer in content.values()):
         raise NorenError(f"{where}: must be a mapping of layers.")
     return Layers(content, where)

@@ -9,12 +9,11 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import yaml
-
 from dataflow.errors import NorenError
 from dataflow.ledger import Ledger, user
 from dataflow.objects import Objects
 from dataflow.project import Project
+from dataflow.yaml_file import read_yaml
 from iam.entries import Entry
 from iam.plan import Change, Memory
 
@@ -84,12 +83,8 @@ def place_of_ledgers(project: Project) -> str:
     """
     if place := os.environ.get(PLACE):
         return _absolute(project, place)
-    try:
-        content = yaml.safe_load((project.iam / "ledger.yaml").read_text("utf-8"))
-    except FileNotFoundError:
-        content = {"place": ".noren/ledger/${project}"}
-    except (OSError, yaml.YAMLError) as error:
-        raise NorenError("iam/ledger.yaml: cannot be read as YAML.") from error
+    file = project.iam / "ledger.yaml"
+    content = read_yaml(file, "iam/ledger.yaml") if file.exists() else {"place": ".noren/ledger/${project}"}
     if not isinstance(content, dict) or set(content) != {"place"} or not isinstance(content["place"], str):
         raise NorenError(
             "iam/ledger.yaml: must be one line, `place:` with a directory, gs://BUCKET/PREFIX or "

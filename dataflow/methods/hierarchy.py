@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 import polars as pl
-import yaml
 
 from dataflow.contract import Field
 from dataflow.errors import NorenError
 from dataflow.methods.base import PERSONAL, TEXT, Context, Method
+from dataflow.yaml_file import parse_yaml
 
 TOP = "*"
 """What stands above all values."""
@@ -143,10 +143,7 @@ def _csv(text: str, name: str) -> list[tuple[str, str, list[Any]]]:
 
 
 def _yaml(text: str, name: str) -> list[tuple[str, str, list[Any]]]:
-    try:
-        document = yaml.load(text, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
-        raise NorenError(f"{name}: is no valid YAML: {' '.join(str(error).split())}.") from error
+    document = parse_yaml(text, name)
     if not isinstance(document, dict):
         raise NorenError(f"{name}: must be a mapping of each value to the list of its parents.")
     return [

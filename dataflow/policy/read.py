@@ -20,6 +20,7 @@ from dataflow.methods import Method, registry
 from dataflow.methods.simple import Drop
 from dataflow.policy.findings import Finding, refuse
 from dataflow.policy.model import Derived, Policy, StreamPolicy
+from dataflow.yaml_file import no_yaml
 
 PURPOSE = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -64,8 +65,8 @@ def read_policy(text: str, file: str, directory: Path | None = None) -> tuple[Po
             else:
                 lines[path] = line
         document = loader.construct_document(node) if node is not None else None
-    except yaml.YAMLError as error:
-        raise NorenError(f"{file}: is no valid YAML: {' '.join(str(error).split())}.") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise NorenError(f"{file}: {no_yaml(error)}") from error
     finally:
         loader.dispose()
     reader = _Reader(file, lines, findings, directory)

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from dataflow.errors import NorenError
+from dataflow.yaml_file import read_yaml
 from iam.difference.compare import Differences
 from iam.engine import Right
 from iam.lineage.sensitivity import Sensitivity
@@ -44,10 +43,7 @@ def read_gate(folder: Path) -> Gate:
     where = f"{folder.name}/{FILE}"
     if not path.is_file():
         return Gate()
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except yaml.YAMLError as error:
-        raise NorenError(f"{where}: is no YAML: {str(error).splitlines()[0]}.") from error
+    content = read_yaml(path, where)
     if not isinstance(content, dict):
         raise NorenError(f"{where}: must be a mapping with {', '.join(KEYS)}.")
     if unknown := sorted(map(str, content.keys() - set(KEYS))):

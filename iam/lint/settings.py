@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dataflow.errors import NorenError
+from dataflow.yaml_file import read_yaml
 from iam.lint.finding import Finding
 
 FILE = "iam/lint.yaml"
@@ -47,10 +46,7 @@ def read_settings(path: Path) -> Settings:
     """Raises NorenError for a wrong file; one that is missing changes nothing."""
     if not path.is_file():
         return Settings()
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise NorenError(f"{FILE}: is no YAML: {str(error).splitlines()[0]}.") from error
+    content = read_yaml(path, FILE) or {}
     if not isinstance(content, dict):
         raise NorenError(f"{FILE}: must be a mapping.")
     if unknown := sorted(content.keys() - {"domains", "temporary_days", "ignore"}):

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from dataflow.errors import NorenError
+from dataflow.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -39,12 +38,7 @@ class Cast:
 
 def read_cast(path: Path) -> Cast:
     """Raises NorenError when the file is wrong."""
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise NorenError(f"{path}: cannot be read: {error.strerror}.") from error
-    except yaml.YAMLError as error:
-        raise NorenError(f"{path.name}: is no YAML: {str(error).splitlines()[0]}.") from error
+    content = read_yaml(path, path.name)
     if not isinstance(content, dict) or not content.get("people"):
         raise NorenError(f"{path.name}: must say at least people: {{ana: SERVICE ACCOUNT}}.")
     if unknown := sorted(map(str, content.keys() - set(KEYS))):

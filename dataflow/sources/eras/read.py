@@ -8,12 +8,11 @@ import zoneinfo
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dataflow.contract import Contract
 from dataflow.errors import NorenError
 from dataflow.sources.eras.convert import Era, Rule
 from dataflow.sources.eras.mapping import Mapping
+from dataflow.yaml_file import read_yaml
 
 SCHEMA = Path(__file__).with_name("mapping.schema.json")
 
@@ -24,13 +23,7 @@ def load_mapping(path: Path, contract: Contract) -> Mapping:
     Raises NorenError naming the file and the place when it is no valid mapping, is another stream's, or speaks of a
     field that the contract does not declare.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        document = yaml.load(text, Loader=yaml.CSafeLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise NorenError(f"{path.name}: cannot be read: {error}.") from error
-    except yaml.YAMLError as error:
-        raise NorenError(f"{path.name}: is no valid YAML: {' '.join(str(error).split())}.") from error
+    document = read_yaml(path, path.name)
     _validate(path.name, document)
     if document["stream"] != contract.stream:
         raise NorenError(f"{path.name}: stream: it maps to {document['stream']}, not to {contract.stream}.")
@@ -38,7 +31,7 @@ def load_mapping(path: Path, contract: Contract) -> Mapping:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise NorenError(f"{path.name}: eras: {', '.join(twice)} is there twice.")
     eras = tuple(_era(path.name, era, contract) for era in document["eras"])
-    return Mapping(contract.stream, eras, contract.event_time, hashlib.sha256(text.encode()).hexdigest()[:16])
+    return Mapping(contract.stream, eras, contract.event_time, hashlib.sha256(path.read_bytes()).hexdigest()[:16])
 
 
 def _validate(file: str, document: Any) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import yaml
 
 from dataflow.contract import Contract, Format
 from dataflow.errors import NorenError
 from dataflow.secrets import Secret, read_secret
+from dataflow.yaml_file import read_yaml
 
 SCHEMA = Path(__file__).with_name("config.schema.json")
 
@@ -70,12 +70,7 @@ def load_config(path: Path, contracts: dict[str, Contract]) -> Config:
     Raises NorenError naming the file and the place when it is wrong, its stream has no contract or one of another
     format, or its secret cannot be read.
     """
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise NorenError(f"{path.name}: cannot be read: {error}.") from error
-    except yaml.YAMLError as error:
-        raise NorenError(f"{path.name}: is no valid YAML: {' '.join(str(error).split())}.") from error
+    document = read_yaml(path, path.name)
     _validate(path.name, document)
     contract = contracts.get(document["stream"])
     if contract is None:

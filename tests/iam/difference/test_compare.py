@@ -236,7 +236,7 @@ def test_masked_columns_and_losses_take_no_approval() -> None:
         ("approvers: dpo", "approvers must be a list of logins"),
         ("needed: 0", "needed must be a whole number"),
         ("- a", "must be a mapping"),
-        ("a: [", "is no YAML"),
+        ("a: [", "is no valid YAML"),
     ],
 )
 def test_a_gate_that_is_wrong_names_what(tmp_path: Path, content: str, fault: str) -> None:

@@ -266,7 +266,7 @@ def test_a_file_whose_name_is_no_dataset_is_refused(copy):
         ("partition_expiry_days: 30", "partition_expiry_days: thirty", "must be a number of days or null"),
         ("location: asia", "lokation: asia", "unknown key 'lokation'"),
         ("    anonymized__places:", "    raw__places:", "the dataset is not of the layer anonymized"),
-        ("raw:", "raw: [", "is no YAML"),
+        ("raw:", "raw: [", "is no valid YAML"),
     ],
 )
 def test_a_mistake_in_the_layers_is_refused(copy, old, new, sentence):

@@ -83,7 +83,7 @@ def test_a_cast(tmp_path: Path) -> None:
         ("people: {}", "must say at least people"),
         ("people: {ana: nobody}", "must give an e-mail address"),
         ("people: {ana: a@x.com}\npoeple: {}", "unknown key 'poeple'"),
-        ("a: [", "is no YAML"),
+        ("a: [", "is no valid YAML"),
     ],
 )
 def test_a_cast_that_is_wrong(tmp_path: Path, content: str, fault: str) -> None:
