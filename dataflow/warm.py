@@ -12,7 +12,7 @@ from dataflow.methods.loops.suspects import maps, suspects
 from dataflow.methods.loops.versions import reduced
 from dataflow.operators.keys import words_of
 from dataflow.operators.seen import Seen, first_of_each
-from dataflow.sources.pull_response import read
+from dataflow.sources.wire import read, repeated
 
 
 def main() -> None:
@@ -31,6 +31,7 @@ def main() -> None:
     seen.add(keys, np.zeros(1, np.int32))
     first_of_each(keys, seen.contains(keys))
     read(b"", "")
+    repeated(1, text)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+import grpc
 import polars as pl
 
 from dataflow.sources.message import Messages
@@ -14,8 +15,11 @@ from dataflow.sources.pubsub import LEASE_SECONDS, PubSubSubscription
 PULL_MESSAGES = 1_000
 """The service's maximum a pull."""
 
+PULL_SECONDS = 2.0
+"""A pull waits this long for a message."""
+
 MOST_AHEAD_BYTES = 32 << 20
-"""Bytes that may be pulled and not yet taken: bounds memory."""
+"""Bytes that may be pulled and not yet taken, but for one more pull: bounds memory."""
 
 FIRST_RENEWAL_SECONDS = 4
 """A subscription's own deadline is 10 seconds at least; most messages are acknowledged before they need a renewal."""
@@ -123,26 +127,43 @@ class Prefetcher:
             self.failure = error
 
     def _pull(self) -> None:
-        away = 0.05
-        while not self._stopped.is_set():
-            started = time.monotonic()
-            messages = self._subscription.pull(PULL_MESSAGES, timeout=2.0)
-            if not messages:
+        """The next pull is served while the messages of the last are read, unless they must wait for room: from its
+        answer on a message's lease runs."""
+        source, away = self._subscription, 0.05
+        since, asked = self._asked()
+        while asked is not None:
+            answer = source.wait(asked)
+            if not answer:
                 # a server that is away answers at once: do not hammer it
-                self.answering = time.monotonic() - started >= 0.05
+                self.answering = time.monotonic() - since >= 0.05
                 if not self.answering:
                     self._stopped.wait(away)
                     away = min(away * 2, 2.0)
+                since, asked = self._asked()
                 continue
             away, self.answering = 0.05, True
-            arrived = time.monotonic()
-            due = arrived + FIRST_RENEWAL_SECONDS
-            with self._changed:
-                self._leases.append(_Leases(messages.ack_ids, due))
-                self._ahead += messages.bytes
-                self._ready.put((arrived, messages))
-                while self._ahead > MOST_AHEAD_BYTES and not self._stopped.is_set():
-                    self._changed.wait(1.0)
+            room = self._ahead + len(answer) <= MOST_AHEAD_BYTES
+            if room:
+                since, asked = self._asked()
+            self._arrived(source.read(answer))
+            if not room:
+                with self._changed:
+                    while self._ahead > MOST_AHEAD_BYTES and not self._stopped.is_set():
+                        self._changed.wait(1.0)
+                since, asked = self._asked()
+
+    def _asked(self) -> tuple[float, grpc.Future | None]:
+        """(now, a pull that is on its way); none when it is to stop."""
+        if self._stopped.is_set():
+            return 0.0, None
+        return time.monotonic(), self._subscription.ask(PULL_MESSAGES, PULL_SECONDS)
+
+    def _arrived(self, messages: Messages) -> None:
+        arrived = time.monotonic()
+        with self._changed:
+            self._leases.append(_Leases(messages.ack_ids, arrived + FIRST_RENEWAL_SECONDS))
+            self._ahead += messages.bytes
+            self._ready.put((arrived, messages))
 
     def _renew(self) -> None:
         while not self._stopped.wait(1):

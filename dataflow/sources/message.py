@@ -1,5 +1,6 @@
 """Messages of a broker: one, and a batch of them in columns."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -73,7 +74,7 @@ class Messages(Sequence[Message]):
             pl.concat([batch.ack_ids for batch in batches]),
         )
 
-    @property
+    @functools.cached_property
     def bytes(self) -> int:
         """Of data, all messages together."""
         return sum(map(len, self.data))

@@ -12,13 +12,16 @@ from google.pubsub_v1.types import AcknowledgeRequest, ModifyAckDeadlineRequest,
 
 from dataflow.channels import UNLIMITED, plain
 from dataflow.errors import NorenError
-from dataflow.sources import pull_response
-from dataflow.sources.message import Messages
+from dataflow.sources import wire
+from dataflow.sources.message import Messages, texts
 
 MOST_ACK_IDS = 2_500
 """Per request: the service takes 512 KiB a request, an ack id has up to 200 bytes."""
 
 type AckIds = Sequence[str] | pl.Series
+
+ACKNOWLEDGED, MODIFIED = 2, 4
+"""Numbers of the field `ack_ids` in the two requests (google/pubsub/v1/pubsub.proto)."""
 
 LEASE_SECONDS = 40
 """What a lease is extended by. Not the maximum of 600: a killed process holds its leases until they run out."""
@@ -38,49 +41,56 @@ class PubSubSubscription:
         self._channel = plain(endpoint, UNLIMITED) if endpoint else _cloud_channel()
         service = "/google.pubsub.v1.Subscriber"
         self._pull = self._channel.unary_unary(f"{service}/Pull", PullRequest.pb().SerializeToString, _itself)
-        self._acknowledge = self._channel.unary_unary(
-            f"{service}/Acknowledge", AcknowledgeRequest.pb().SerializeToString, _itself
-        )
-        self._modify = self._channel.unary_unary(
-            f"{service}/ModifyAckDeadline", ModifyAckDeadlineRequest.pb().SerializeToString, _itself
-        )
+        self._acknowledge = self._channel.unary_unary(f"{service}/Acknowledge", _itself, _itself)
+        self._modify = self._channel.unary_unary(f"{service}/ModifyAckDeadline", _itself, _itself)
 
     def pull(self, most: int, timeout: float) -> Messages:
         """Up to `most` messages; none when there are none within `timeout` seconds or the server is away.
 
         Raises NorenError when the subscription does not exist or may not be read.
         """
-        request = PullRequest.pb()(subscription=self.path, max_messages=most)
+        return self.read(self.wait(self.ask(most, timeout)))
+
+    def ask(self, most: int, timeout: float) -> grpc.Future:
+        """Ask for messages, for `wait`; `pull` in its parts, for who asks for more while it reads."""
+        return self._pull.future(PullRequest.pb()(subscription=self.path, max_messages=most), timeout=timeout)
+
+    def wait(self, asked: grpc.Future) -> bytes:
+        """The answer, for `read`; empty when nothing came. Raises NorenError like `pull`."""
         try:
-            response = self._pull(request, timeout=timeout)
+            answer: bytes = asked.result()
         except grpc.RpcError as error:
             if error.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE):
-                return Messages.of(())
+                return b""
             raise NorenError(f"{self.path}: cannot be pulled from: {error.details()}.") from error
-        return pull_response.read(response, self._store)
+        return answer
+
+    def read(self, answer: bytes) -> Messages:
+        return wire.read(answer, self._store)
 
     def acknowledge(self, ack_ids: AckIds) -> None:
         """Acknowledge; a lost acknowledgement only means a redelivery, so an absent server is no error."""
-        for start in range(0, len(ack_ids), MOST_ACK_IDS):
-            batch = list(ack_ids[start : start + MOST_ACK_IDS])
-            self._tolerant(self._acknowledge, AcknowledgeRequest.pb()(subscription=self.path, ack_ids=batch))
+        request = AcknowledgeRequest.pb()(subscription=self.path)
+        self._tolerant(self._acknowledge, request, ACKNOWLEDGED, ack_ids)
 
     def extend(self, ack_ids: AckIds, seconds: int = LEASE_SECONDS) -> None:
         """Put off the redelivery of these; 0 seconds asks for it at once."""
-        for start in range(0, len(ack_ids), MOST_ACK_IDS):
-            batch = list(ack_ids[start : start + MOST_ACK_IDS])
-            request = ModifyAckDeadlineRequest.pb()(subscription=self.path, ack_ids=batch, ack_deadline_seconds=seconds)
-            self._tolerant(self._modify, request)
+        request = ModifyAckDeadlineRequest.pb()(subscription=self.path, ack_deadline_seconds=seconds)
+        self._tolerant(self._modify, request, MODIFIED, ack_ids)
 
     def close(self) -> None:
         self._channel.close()
 
-    def _tolerant(self, call: Any, request: Any) -> None:
-        try:
-            call(request, timeout=30)
-        except grpc.RpcError as error:
-            if error.code() not in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE):
-                raise NorenError(f"{self.path}: {error.details()}.") from error
+    def _tolerant(self, call: Any, request: Any, field: int, ack_ids: AckIds) -> None:
+        """field: of the request, for the ack ids."""
+        head = request.SerializeToString()
+        ids = ack_ids if isinstance(ack_ids, pl.Series) else texts(ack_ids)
+        for start in range(0, len(ids), MOST_ACK_IDS):
+            try:
+                call(head + wire.repeated(field, ids[start : start + MOST_ACK_IDS]), timeout=30)
+            except grpc.RpcError as error:
+                if error.code() not in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE):
+                    raise NorenError(f"{self.path}: {error.details()}.") from error
 
 
 def _itself(data: bytes) -> bytes:

@@ -6,42 +6,55 @@ from collections.abc import Callable, Iterator
 
 import polars as pl
 import pytest
+from google.pubsub_v1.types import PullResponse
 
 from dataflow.errors import NorenError
 from dataflow.pull import prefetch
 from dataflow.pull.prefetch import Prefetcher
-from dataflow.sources.message import Message, Messages
+from dataflow.sources import wire
+from dataflow.sources.message import Messages
 
 
 class Source:
     """Gives batches of messages, one a pull, and notes what is asked of it."""
 
     def __init__(self, *batches: list[int]) -> None:
-        self.batches = [[message(number) for number in batch] for batch in batches]
+        self.batches = batches
         self.given = 0
         self.extended: list[tuple[list[str], int]] = []
         self.pulls: list[float] = []
         self.failure: Exception | None = None
         self.away = False
 
-    def pull(self, *_: object, **__: object) -> Messages:
+    def ask(self, *_: object) -> str:
+        """It answers when it is waited for."""
+        return "asked"
+
+    def wait(self, _: object) -> bytes:
         self.pulls.append(time.monotonic())
         if self.failure is not None:
             raise self.failure
         if self.given < len(self.batches):
             self.given += 1
-            return Messages.of(self.batches[self.given - 1])
+            return response(self.batches[self.given - 1])
         if not self.away:
             time.sleep(0.06)
-        return Messages.of(())
+        return b""
+
+    def read(self, answer: bytes) -> Messages:
+        return wire.read(answer, "")
 
     def extend(self, ack_ids: pl.Series, seconds: int = 40) -> None:
         if len(ack_ids):
             self.extended.append((list(ack_ids), seconds))
 
 
-def message(number: int) -> Message:
-    return Message(b"x" * 1_000, {}, str(number), f"/{number}", 0, f"ack-{number}")
+def response(numbers: list[int]) -> bytes:
+    answer = PullResponse.pb()()
+    for number in numbers:
+        received = answer.received_messages.add(ack_id=f"ack-{number}")
+        received.message.data, received.message.message_id = b"x" * 1_000, str(number)
+    return bytes(answer.SerializeToString())
 
 
 Start = Callable[[Source], Prefetcher]
@@ -68,7 +81,7 @@ def until(condition: Callable[[], object], seconds: float = 10) -> None:
         time.sleep(0.005)
 
 
-def ids(messages: list[Message]) -> list[str]:
+def ids(messages: Messages) -> list[str]:
     return [message.message_id for message in messages]
 
 

@@ -1,4 +1,4 @@
-"""A PullResponse of Pub/Sub read where its bytes lie.
+"""What of Pub/Sub's answers and requests there is one a message, read and written as bytes: a PullResponse, ack ids.
 
 Google's classes make five objects a message, which costs more than deduplicating it. So the usual answer is read by a
 compiled loop into columns, and whatever is unusual by Google's classes.
@@ -16,7 +16,7 @@ import pyarrow as pa
 from google.pubsub_v1.types import PullResponse
 
 from dataflow.compiled.loop import compiled, inlined
-from dataflow.compiled.views import Numbers, series
+from dataflow.compiled.views import Numbers, series, to_bytes
 from dataflow.sources.message import NO_ATTRIBUTES, Message, Messages, position
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -60,14 +60,13 @@ def read(response: bytes, store: str) -> Messages:
         attributes = _attributes(response, scanned)
     except UnicodeDecodeError:
         return _by_classes(response, store)
-    ids = _texts(buffer, scanned.spans[2], scanned.spans[3])
     return Messages(
         [response[start:end] for start, end in zip(starts.tolist(), (starts + lengths).tolist(), strict=True)],
         attributes,
-        ids,
-        position(store, "") + ids,
+        _texts(b"", buffer, scanned.spans[2], scanned.spans[3]),
+        _texts(position(store, "").encode(), buffer, scanned.spans[2], scanned.spans[3]),
         scanned.received,
-        _texts(buffer, scanned.spans[4], scanned.spans[5]),
+        _texts(b"", buffer, scanned.spans[4], scanned.spans[5]),
     )
 
 
@@ -98,22 +97,52 @@ def _attributes(response: bytes, scanned: Scanned) -> list[Mapping[str, str]]:
     return found
 
 
-def _texts(buffer: Numbers, starts: Numbers, lengths: Numbers) -> pl.Series:
-    """ASCII texts that lie at these places, as a column of its own memory."""
+def repeated(field: int, texts: pl.Series) -> bytes:
+    """The texts as a repeated field: what is appended to a serialized message adds to it."""
+    offsets, data, _ = to_bytes(texts)
+    room = np.empty(len(data) + 11 * len(texts), np.uint8)
+    return room[: _repeated(data, offsets, field << 3 | BYTES, room)].tobytes()
+
+
+@compiled
+def _repeated(data: Numbers, offsets: Numbers, tag: int, room: Numbers) -> int:
+    """tag: below 128. How many bytes were written."""
+    at = np.int64(0)
+    for row in range(len(offsets) - 1):
+        room[at] = tag
+        at += 1
+        left = offsets[row + 1] - offsets[row]
+        while left > 127:
+            room[at] = left & 127 | 128
+            left >>= 7
+            at += 1
+        room[at] = left
+        at += 1
+        for place in range(offsets[row], offsets[row + 1]):
+            room[at] = data[place]
+            at += 1
+    return at
+
+
+def _texts(prefix: bytes, buffer: Numbers, starts: Numbers, lengths: Numbers) -> pl.Series:
+    """The ASCII texts that lie at these places, each behind the prefix, as a column of its own memory."""
     offsets = np.zeros(len(starts) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
+    np.cumsum(lengths + len(prefix), out=offsets[1:])
     data = np.empty(int(offsets[-1]), np.uint8)
-    _gather(buffer, starts, offsets, data)
+    _gather(np.frombuffer(prefix, np.uint8), buffer, starts, offsets, data)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
     return series("", pa.Array.from_buffers(pa.large_string(), len(starts), buffers, null_count=0))
 
 
 @compiled
-def _gather(buffer: Numbers, starts: Numbers, offsets: Numbers, data: Numbers) -> None:
+def _gather(prefix: Numbers, buffer: Numbers, starts: Numbers, offsets: Numbers, data: Numbers) -> None:
     for row in range(len(starts)):
-        place = starts[row] - offsets[row]
-        for at in range(offsets[row], offsets[row + 1]):
-            data[at] = buffer[place + at]
+        first = offsets[row]
+        for place in range(len(prefix)):
+            data[first + place] = prefix[place]
+        first += len(prefix)
+        for at in range(first, offsets[row + 1]):
+            data[at] = buffer[starts[row] + at - first]
 
 
 @inlined

@@ -3,15 +3,16 @@
 import random
 from typing import Any
 
+import polars as pl
 import pytest
 from google.protobuf.message import DecodeError
-from google.pubsub_v1.types import PullResponse
+from google.pubsub_v1.types import AcknowledgeRequest, PullResponse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataflow.sources import pull_response
+from dataflow.sources import wire
 from dataflow.sources.message import Message
-from dataflow.sources.pull_response import read
+from dataflow.sources.wire import read, repeated
 
 TEXT = st.text(max_size=20)
 RECEIVED = st.fixed_dictionaries(
@@ -70,7 +71,7 @@ def test_it_is_what_google_s_classes_read(received: list[dict[str, Any]]) -> Non
 def test_the_usual_answer_does_not_ask_google_s_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     one = {"data": b"{}", "attributes": {"a": "é"}, "message_id": "12", "ordering_key": "k", "ack_id": "p:1"}
     data = response([one | {"seconds": 1_700_000_000, "nanos": 5_000, "attempt": 3}] * 3)
-    monkeypatch.setattr(pull_response, "_by_classes", None)
+    monkeypatch.setattr(wire, "_by_classes", None)
     assert plain(read(data, "s")) == [(b"{}", {"a": "é"}, "12", "s/12", 1_700_000_000_000_005, "p:1")] * 3
 
 
@@ -116,3 +117,12 @@ def test_broken_bytes_end_in_messages_or_in_an_error() -> None:
             ends["read"] += 1
             assert plain(read(broken, "s")) == expected
     assert min(ends.values()) > 50
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(max_size=300), max_size=20))
+def test_ack_ids_are_appended_as_google_s_classes_write_them(ids: list[str]) -> None:
+    request = AcknowledgeRequest.pb()(subscription="projects/p/subscriptions/s")
+    data = request.SerializeToString() + repeated(2, pl.Series("", ids, dtype=pl.String))
+    request.ack_ids.extend(ids)
+    assert data == request.SerializeToString()
