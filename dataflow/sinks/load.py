@@ -12,7 +12,9 @@ from typing import Any
 
 import polars as pl
 from google.api_core import exceptions as api
+from google.auth import exceptions as auth
 from google.cloud import bigquery
+from requests import exceptions as http
 
 from dataflow.errors import NorenError
 from dataflow.schemas import Table
@@ -56,7 +58,7 @@ class LoadSink:
 
     def ensure(self, table: Table) -> None:
         """As `Sink.ensure`. Raises NorenError."""
-        self._patient(f"{table.id}: preparing the table", lambda: ensure.ensure(self._client, table))
+        self._asked(table, "preparing the table", lambda: ensure.ensure(self._client, table))
 
     def recover(self, table: Table, batch_id: str) -> bool:
         """Always False: `write` asks, when it has the rows."""
@@ -187,7 +189,7 @@ class LoadSink:
         """Raises NorenError for what does not pass."""
         try:
             return self._patient(f"{table.id}: {doing}", call)
-        except api.GoogleAPICallError as error:
+        except (api.GoogleAPICallError, auth.GoogleAuthError, http.RequestException) as error:
             # BigQuery's own text is left out: it may quote a row
             raise NorenError(f"{table.id}: {doing} is refused ({described(error)}).") from None
 

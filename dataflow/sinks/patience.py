@@ -97,8 +97,8 @@ def passing(error: BaseException) -> Passing | None:
         if "larger than max" in (error.details() or ""):
             return None  # a request that is too large is RESOURCE_EXHAUSTED too
         return passing_code(error.code())
-    if isinstance(error, http.SSLError):
-        return None
+    if isinstance(error, http.SSLError) or isinstance(error.__cause__, http.SSLError):
+        return None  # also where a token was asked for: a certificate does not become right by waiting
     if isinstance(error, api.GoogleAPICallError):
         if error.code == 429:
             return Passing.QUOTA

@@ -38,8 +38,9 @@ class Observer:
         )
         self.telemetry = self._telemetry(stream, port, trace_file)
 
-    def watch(self, pipeline: "PullPipeline", sink: Check, keys: Check, backlog: Callable[[], int]) -> None:
-        """From now on this pipeline is what is asked about. backlog: messages that are not acknowledged."""
+    def watch(self, pipeline: "PullPipeline", sink: Check, keys: Check, backlog: Callable[[], int] | None) -> None:
+        """From now on this pipeline is what is asked about. backlog: messages that are not acknowledged, where
+        somebody says."""
         self._backlog = backlog
         self.health.live["committing"] = pipeline.check_live
         self.health.ready |= {"pulling": pipeline.check_pulling, "sink": sink, "keys": keys, "bundle": lambda: None}

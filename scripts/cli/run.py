@@ -12,19 +12,34 @@ from typing import TYPE_CHECKING
 import click
 
 from dataflow import names
+from dataflow.errors import NorenError
 from dataflow.project import Project
 from scripts.cli.observe import Observer, reachable
+from scripts.cli.site import site
 
 if TYPE_CHECKING:
     from dataflow.pull.driver import Progress, PullPipeline
     from dataflow.sinks.open import Name as SinkName
+    from scripts.cli.site import Site
 
 
 @click.command(epilog="Example: noren run app_event")
 @click.argument("stream")
-@click.option("--home", type=click.Path(path_type=Path), help="Home of the running stack [.noren/local].")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    help="Home of the running stack [.noren/local]; with --cloud, of journal and keys [.noren/cloud].",
+)
+@click.option(
+    "--cloud", is_flag=True, help="Pub/Sub and BigQuery of NOREN_PROJECT, with application default credentials."
+)
+@click.option("--new-keys", is_flag=True, help="With --cloud: make a key ring in HOME/keys if there is none.")
 @click.option("--bundles", help="Where policies are published: a directory, gs://... or bigquery://... [HOME/bundles].")
-@click.option("--trust", type=click.Path(path_type=Path), help="Public key of those who publish [that of HOME].")
+@click.option(
+    "--trust",
+    type=click.Path(path_type=Path),
+    help="Public key of those who publish [that of HOME; none with --cloud].",
+)
 @click.option(
     "--schemas",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -49,6 +64,8 @@ if TYPE_CHECKING:
 def run(
     stream: str,
     home: Path | None,
+    cloud: bool,
+    new_keys: bool,
     bundles: str | None,
     trust: Path | None,
     schemas: Path | None,
@@ -67,19 +84,25 @@ def run(
     A policy that is published meanwhile (noren policy publish) is taken within seconds, between two batches.
 
     It may be killed at any moment and started again, also with the other sink: nothing is lost and nothing is written
-    twice.
+    twice. A broker or warehouse that is away is waited for.
+
+    With --cloud topics, subscriptions and datasets are those that Terraform made, NOREN_KMS_KEY names the key that
+    wraps the keys, --trust who publishes policies, and HOME has to be on a disk that outlives the process.
     """
     os.umask(0o077)  # the journal is for its owner only
     os.environ.setdefault("POLARS_MAX_THREADS", "1")  # scaled by process; read when polars is imported
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     project = Project.find()
-    home = (home or project.state / "local").resolve()
+    where = site(project, home, in_cloud=cloud)
     observer = Observer(stream, metrics_port, trace_file)
     try:
-        pipeline = build(project, stream, home, country_file, bundles, trust, schemas, observer, sink, archive)
+        pipeline = build(
+            project, stream, where, country_file, bundles, trust, schemas, observer, sink, archive, new_keys=new_keys
+        )
         stop = threading.Event()
         _stop_on_signals(stop)
-        _expire_dead_letters(home, stop)
+        if not cloud:
+            _expire_dead_letters(where, stop)
         try:
             final = pipeline.run(stop, _report_json if as_json else _report_line())
         finally:
@@ -103,19 +126,18 @@ def _stop_on_signals(stop: threading.Event) -> None:
         signal.signal(number, handle)
 
 
-def _expire_dead_letters(home: Path, stop: threading.Event) -> None:
+def _expire_dead_letters(where: "Site", stop: threading.Event) -> None:
     """Beside the pipeline: the emulator has no partition expiry."""
     from dataflow.dead_letters.expire import keep_expiring
-    from scripts.stack import endpoints
 
-    arguments = (endpoints.load(home).warehouse_client(), stop)
+    arguments = (where.client(), stop)
     threading.Thread(target=keep_expiring, args=arguments, name="expire", daemon=True).start()
 
 
 def build(
     project: Project,
     stream: str,
-    home: Path,
+    where: "Site",
     country_file: Path | None = None,
     bundles: str | None = None,
     trust: Path | None = None,
@@ -123,8 +145,10 @@ def build(
     observer: Observer | None = None,
     sink_name: "SinkName | None" = None,
     archive: str | None = None,
+    *,
+    new_keys: bool = False,
 ) -> "PullPipeline":
-    """The pull pipeline of one stream on the local stack of `home`.
+    """The pull pipeline of one stream, on the local stack or in Google Cloud.
 
     bundles, trust: where policies are published and the public key of those who do, by default the home's own. Where
     none is published, the project's files are what runs, but for production.
@@ -132,7 +156,9 @@ def build(
     observer: watches it.
     sink_name: None for the default.
     archive: where anonymized rows are archived, by default in the home.
-    Raises NorenError for an unknown stream, a wrong contract or policy, or when no stack runs in `home`.
+    new_keys: make a key ring where there is none.
+    Waits for a broker or warehouse that is away.
+    Raises NorenError for an unknown stream, or a wrong contract or policy.
     """
     from dataflow.bundle import BundleStore, Watcher
     from dataflow.bundle.start import Starter, production
@@ -141,7 +167,6 @@ def build(
     from dataflow.dead_letters import PURPOSE
     from dataflow.dead_letters.counted import Counted
     from dataflow.journal import Journal
-    from dataflow.keys import KeyRing
     from dataflow.keys.signing import Verifier, development_key
     from dataflow.objects import LocalObjects
     from dataflow.objects.places import open_objects
@@ -151,29 +176,19 @@ def build(
     from dataflow.pull.driver import PullPipeline
     from dataflow.pull.operate import operators
     from dataflow.schemas import raw_table
-    from dataflow.sinks.open import open_sink
     from dataflow.sources.pubsub import PubSubSubscription
     from dataflow.sources.schemas import PubSubSchemas, WriterSchemas
-    from scripts.stack import endpoints
-    from scripts.stack.pubsub import statistics
-    from scripts.stack.streams import LocalTopics
 
-    stack = endpoints.load(home)
-    keys = KeyRing.open(home / "keys")
+    home, pubsub = where.home, where.pubsub
+    keys = where.keys(new=new_keys)
     subscription = names.subscription(stream)
-    sink = open_sink(
-        sink_name,
-        stack.project_id,
-        home / "streams",
-        subscription,
-        endpoint=stack.warehouse,
-        storage_endpoint=stack.warehouse_grpc,
-        secret=stack.secret,
-    )
+    sink = where.sink(sink_name, subscription)
+    if where.stack is None and trust is None:
+        raise NorenError("--cloud: whose policies run? Name the public key of those who publish with --trust.")
     verifier = Verifier.load(trust or development_key(home / "keys"))
     place = bundles or str(home / "bundles")
     countries = Countries(country_file) if country_file else None
-    found = WriterSchemas(PubSubSchemas(stack.pubsub), schemas)
+    found = WriterSchemas(PubSubSchemas(pubsub), schemas)
     starter = Starter(project, stream, keys, countries, sink.ensure, found)
     watcher = Watcher(BundleStore(open_objects(place)), verifier, starter.prepare)
     anonymizer, said = starter.start(watcher, place, verifier, production())
@@ -181,20 +196,24 @@ def build(
         for table in operator.tables.values():
             sink.ensure(table)
     click.echo(said, err=True)
-    with LocalTopics(stack.project_id, stack.pubsub) as topics:
-        topics.ensure([anonymizer.contract])
-    store = statistics(stack.pubsub)["store_id"]
-    source = PubSubSubscription(stack.project_id, subscription, stack.pubsub, store=store)
+
+    def waiting(sentence: str) -> None:
+        click.echo(sentence, err=True)
+        if observer is not None:
+            observer.health.ready["pulling"] = lambda: "the source does not answer"
+
+    store = where.prepare(anonymizer.contract, waiting)
+    source = PubSubSubscription(where.project, subscription, pubsub, store=store)
     given_up = names.dead_letter_topic(stream)
     counted = Counted(
-        stack.warehouse_client(),
+        where.client(),
         Anonymizer(anonymizer.contract, anonymizer.policy, keys, countries, found),
         keys.sealer(PURPOSE),
         LocalObjects(home / "journal" / given_up),
         lambda: Journal(LocalObjects(home / "journal"), keys.sealer("journal"), subscription).indexes(),
     )
-    drain = Drain(PubSubSubscription(stack.project_id, given_up, stack.pubsub, store=store), counted)
-    topic = f"projects/{stack.project_id}/topics/{names.anonymized_topic(stream)}"
+    drain = Drain(PubSubSubscription(where.project, given_up, pubsub, store=store), counted)
+    topic = f"projects/{where.project}/topics/{names.anonymized_topic(stream)}"
     pipeline = PullPipeline(
         anonymizer,
         source,
@@ -206,17 +225,17 @@ def build(
         observer.telemetry if observer else None,
         drain,
         outputs=[
-            AnonymizedTopic(topic, stack.pubsub),
+            AnonymizedTopic(topic, pubsub),
             Archive(open_objects(archive or str(home / "archive")), stream),
         ],
     )
     if observer is not None:
-        client = stack.warehouse_client()
+        client = where.client()
         observer.watch(
             pipeline,
             sink=reachable(client, f"{client.project}.{raw_table(anonymizer.contract).id}"),
             keys=lambda: None if keys.listing() else "there is no key set",
-            backlog=lambda: int(statistics(stack.pubsub, 2)["subscriptions"][source.path]["unacknowledged"]),
+            backlog=where.backlog(source.path),
         )
     return pipeline
 

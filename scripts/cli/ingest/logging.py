@@ -57,8 +57,9 @@ def logging(stream: str, home: Path | None, idle: float, as_json: bool) -> None:
     if contracts[stream].format is not Format.LOG_ENTRY:
         raise NorenError(f"{stream}: its contract has format {contracts[stream].format}; log entries need log_entry.")
     from scripts.cli.run import build, line
+    from scripts.cli.site import site
 
-    pipeline = build(project, stream, (home or project.state / "local").resolve())
+    pipeline = build(project, stream, site(project, home, in_cloud=False))
     try:
         with stopping() as stop:
             final = pipeline.run(stop, Idle(stop, idle))

@@ -10,15 +10,15 @@ from urllib.parse import urlparse
 class Network:
     """Forwards connections to a server; each new one is treated as the next of `plan` says, later ones pass.
 
-    plan: `refuse` closes at once; `lose` lets the request through and the answer not; `pass`.
+    plan: `refuse` closes at once; `lose` lets the request through and the answer not; `pass`. port: 0 for any.
     """
 
-    def __init__(self, url: str, *plan: str) -> None:
+    def __init__(self, url: str, *plan: str, port: int = 0) -> None:
         where = urlparse(url)
         self._server = (where.hostname or "", where.port or 0)
         self._plan = list(plan)
         self.treated: list[str] = []
-        self._door = socket.create_server(("127.0.0.1", 0))
+        self._door = socket.create_server(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
         threading.Thread(target=self._listen, daemon=True).start()
 

@@ -22,6 +22,11 @@ def answer(status: int, reason: str = "") -> Exception:
     return api.from_http_status(status, f"bad {VALUE}", errors=[{"reason": reason, "message": VALUE}])
 
 
+def _caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
 class TooLargeError(AnswerError):
     def details(self) -> str:
         return "CLIENT: Received message larger than max (9 vs. 4)"
@@ -50,6 +55,7 @@ class TooLargeError(AnswerError):
         (http.SSLError(), None),
         (http.InvalidURL(), None),
         (auth.TransportError(), Passing.OUTAGE),
+        (_caused(auth.TransportError(), http.SSLError()), None),
         (auth.RefreshError("no such account"), None),
         (auth.RefreshError("busy", retryable=True), Passing.OUTAGE),
         (auth.DefaultCredentialsError(), None),
