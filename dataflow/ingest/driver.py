@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,18 @@ from dataflow.ingest.known import Known, bounds
 from dataflow.ingest.prepare import RowPreparer, imported
 from dataflow.journal import Entry, Journal, Taken
 from dataflow.journal.lock import ShardLock
+from dataflow.journal.neighbours import Neighbours, NoNeighbours
 from dataflow.keys import KeyRing
 from dataflow.objects import LocalObjects
-from dataflow.operators.deduplicate import HORIZON, Deduplicator, Index
+from dataflow.operators.deduplicate import HORIZON, Deduplicator, Events, Index
 from dataflow.pull.commit import Committer
 from dataflow.pull.stage import Staged
 from dataflow.schemas import Table, raw_table, tables
 from dataflow.sinks.base import Sink
 from dataflow.sources.bounded import BoundedSource, Chunk
+
+KIND = "import-"
+"""Begins the `batch_id` of every row that an import wrote."""
 
 ELSEWHERE = "#"
 """Stands for the position of an event that another driver accepted: no row of this source has it."""
@@ -88,6 +92,7 @@ class Ingest:
     known: what is there already.
     state: the directory of the journals; this import's shard is locked while it runs.
     shard: of the journal, e.g. `app-event-files`; one source's imports of one stream follow each other.
+    live: shard of the stream's own pipeline, where there may be one: neither takes what the other did.
     written: other tables than the stream's own, by role.
     Raises NorenError when another live process imports into the same shard.
     """
@@ -100,14 +105,17 @@ class Ingest:
         known: Known,
         state: Path,
         shard: str,
+        live: str | None = None,
         written: dict[str, Table] | None = None,
     ) -> None:
         self._lock = ShardLock(state, shard)
+        sealer = keys.sealer("journal")
+        self._others = Neighbours(state, sealer, live, shard) if live else NoNeighbours()
         self._objects = LocalObjects(state)
         self._shard = shard
         self._contract = anonymizer.contract
         self._known = known
-        self._journal = Journal(self._objects, keys.sealer("journal"), shard)
+        self._journal = Journal(self._objects, sealer, shard, KIND)
         self._preparer = RowPreparer(anonymizer, keys.sealer(DEAD_LETTER_PURPOSE))
         self._tables = written or tables(anonymizer.contract, anonymizer.policy)
         columns = raw_table(anonymizer.contract).polars()
@@ -131,6 +139,7 @@ class Ingest:
         Raises NorenError when the source cannot be read on; what was read stands, and the next run goes on behind it.
         """
         started, received = time.monotonic(), time.time_ns() // 1_000
+        self._others.register()
         self._committer.recover()
         self._journal.clean(HORIZON)
         progress, checkpoint = self._resume(source, again=again)
@@ -187,25 +196,37 @@ class Ingest:
 
         moved: reading would go on behind this chunk; else its rows would come again, and be counted again.
         """
-        if chunk.rows:
-            candidates = self._preparer.prepare(imported(chunk.rows, received))
-            self._settle()
-            entry = self._decide(candidates)
+        if not chunk.rows:
+            progress.add(chunk, Entry(Index(), self._nothing()), [], 0)
+            self._put(Entry(Index(), self._nothing(), self._consumed(chunk, progress, moved=moved)))
+            return
+        candidates = self._preparer.prepare(imported(chunk.rows, received))
+        self._settle()
+        known = self._asked(candidates)
+        with self._others.turn() as taken:
+            self._learn(known, candidates, taken)
+            entry = self._decide(candidates, known)
             dead = candidates.dead["reason"].to_list()
             silent = len(chunk.rows) - candidates.raw.height - len(dead)
-        else:
-            entry, dead, silent = Entry(Index(), self._nothing()), [], 0
-        progress.add(chunk, entry, dead, silent)
+            progress.add(chunk, entry, dead, silent)
+            staged = self._staged(
+                Entry(_overlapping(entry, received), entry.rows, self._consumed(chunk, progress, moved=moved))
+            )
+        self._committer.put(staged)
+
+    def _consumed(self, chunk: Chunk, progress: Progress, *, moved: bool) -> str:
         if moved:
             self._counts = progress.kept()
-        consumed = json.dumps({"checkpoint": chunk.checkpoint, **self._counts})
-        self._put(Entry(_overlapping(entry, received), entry.rows, consumed))
+        return json.dumps({"checkpoint": chunk.checkpoint, **self._counts})
 
-    def _decide(self, candidates: Candidates) -> Entry:
-        """What of the candidates is new: to the tables, to the live stream, and within the chunk."""
+    def _asked(self, candidates: Candidates) -> Deduplicator:
+        """Knows what of the candidates is there: in the tables, or staged by another driver."""
         deduplicator = Deduplicator()
+        self._others.mark()
         tokens = candidates.raw["event_token"].to_list()
         if tokens:
+            self._learn(deduplicator, candidates, self._others.uncommitted())
+            # after the journals: what is committed between the two questions is found in the table
             there = self._known.tokens(tokens, *bounds(candidates.raw["event_time"]))
             deduplicator.learn(Index.of([(token, ELSEWHERE, candidates.newest) for token in there]))
         dead = candidates.dead["dead_token"].to_list()
@@ -213,7 +234,16 @@ class Ingest:
             there = self._known.dead(dead)
             rows = [row for row, token in enumerate(dead) if token in there]
             deduplicator.learn(Index(dead=candidates.dead_origins.pick(rows)))
-        return candidates.decide(deduplicator, self._contract)
+        return deduplicator
+
+    @staticmethod
+    def _learn(deduplicator: Deduplicator, candidates: Candidates, taken: Iterable[Events]) -> None:
+        for events in taken:
+            deduplicator.learn_taken(events, candidates.newest)
+
+    def _decide(self, candidates: Candidates, known: Deduplicator) -> Entry:
+        """What of the candidates is new: to the tables, to other drivers, and within the chunk."""
+        return candidates.decide(known, self._contract)
 
     def _settle(self) -> None:
         """Wait until all that is staged is in the tables: they are asked what is there."""
@@ -227,11 +257,14 @@ class Ingest:
         return {"raw": self._no_rows.clone()}
 
     def _put(self, entry: Entry) -> None:
+        self._committer.put(self._staged(entry))
+
+    def _staged(self, entry: Entry) -> Staged:
         try:
             number = self._journal.stage(entry)
         except Taken as taken:
             raise NorenError(f"{self._shard}: another process writes this journal too; stop it.") from taken
-        self._committer.put(Staged(number, entry, tables=self._tables))
+        return Staged(number, entry, tables=self._tables)
 
 
 def _overlapping(entry: Entry, received: int) -> Index:

@@ -1,17 +1,16 @@
-"""What is there already: events in the tables, and events that the live stream has staged and not yet committed.
+"""What is in the tables already. What other drivers staged and did not commit is their journals' to say.
 
 The state of deduplication reaches back as far as the broker keeps messages. An import reaches back for years, so it
 asks the table itself, by event token.
 """
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import polars as pl
 from google.cloud import bigquery
 
-from dataflow.journal import Journal
 from dataflow.schemas import Table
 
 REACH = datetime.timedelta(days=366 + 400)
@@ -40,26 +39,17 @@ class NothingKnown:
 
 
 class KnownInTables:
-    """Asks the tables by query.
+    """Asks the tables by query."""
 
-    live: journals of drivers that write the same tables, e.g. the live stream's on this machine. What they staged a
-    moment ago is in no table yet.
-    """
-
-    def __init__(
-        self, client: bigquery.Client, anonymized: Table, dead: Table, stream: str, live: Iterable[Journal] = ()
-    ) -> None:
+    def __init__(self, client: bigquery.Client, anonymized: Table, dead: Table, stream: str) -> None:
         self._client = client
         self._anonymized = f"`{client.project}.{anonymized.id}`"
         self._dead = f"`{client.project}.{dead.id}`"
         self._stream = stream
-        self._live = tuple(live)
 
     def tokens(self, tokens: Sequence[str], first: datetime.datetime, last: datetime.datetime) -> set[str]:
         if not tokens:
             return set()
-        # the journals first: what is committed between the two questions is found in the table
-        staged = {token for journal in self._live for token in _staged(journal)} & set(tokens)
         query = (
             # one text and a join: the local emulator reads an array's items one by one, and compares them one by one
             f"SELECT DISTINCT event_token FROM {self._anonymized} "  # noqa: S608  (our own names)
@@ -71,7 +61,7 @@ class KnownInTables:
             bigquery.ScalarQueryParameter("last", "TIMESTAMP", last + datetime.timedelta(days=1)),
             bigquery.ScalarQueryParameter("tokens", "STRING", ",".join(tokens)),
         ]
-        return staged | self._ask(query, parameters)
+        return self._ask(query, parameters)
 
     def dead(self, tokens: Sequence[str]) -> set[str]:
         if not tokens:
@@ -89,12 +79,6 @@ class KnownInTables:
     def _ask(self, query: str, parameters: list[Any]) -> set[str]:
         config = bigquery.QueryJobConfig(query_parameters=parameters)
         return {row[0] for row in self._client.query_and_wait(query, job_config=config)}
-
-
-def _staged(journal: Journal) -> Iterable[str]:
-    """Tokens of the entries that no commit is recorded for."""
-    for index in journal.uncommitted():
-        yield from index.accepted.token_names()
 
 
 def bounds(times: pl.Series) -> tuple[datetime.datetime, datetime.datetime]:

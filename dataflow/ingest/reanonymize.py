@@ -20,7 +20,7 @@ from dataflow.ingest.driver import Ingest, Progress
 from dataflow.ingest.known import NothingKnown
 from dataflow.journal import Entry
 from dataflow.keys import KeyRing
-from dataflow.operators.deduplicate import Index
+from dataflow.operators.deduplicate import Deduplicator, Index
 from dataflow.schemas import anonymized_table
 from dataflow.sinks.base import Sink
 from dataflow.sources.bounded import BoundedSource
@@ -29,7 +29,10 @@ from dataflow.sources.bounded import BoundedSource
 class _Beside(Ingest):
     """Writes anonymized rows alone, to a table beside the stream's."""
 
-    def _decide(self, candidates: Candidates) -> Entry:
+    def _asked(self, candidates: Candidates) -> Deduplicator:  # noqa: ARG002
+        return Deduplicator()
+
+    def _decide(self, candidates: Candidates, known: Deduplicator) -> Entry:  # noqa: ARG002
         if not candidates.dead.is_empty():
             first = candidates.dead.row(0, named=True)
             raise NorenError(
@@ -66,7 +69,7 @@ class Reanonymize:
         beside = bigquery.Table(f"{client.project}.{self._beside.id}", schema=live.schema)
         client.create_table(beside, exists_ok=True)
         self._ingest = _Beside(
-            anonymizer, sink, keys, NothingKnown(), state, f"{shard}-{digest}", {"anonymized": self._beside}
+            anonymizer, sink, keys, NothingKnown(), state, f"{shard}-{digest}", written={"anonymized": self._beside}
         )
 
     def run(

@@ -52,14 +52,15 @@ class Taken(Exception):  # noqa: N818  (not an error: the existing entry wins)
 class Journal:
     """One shard's journal. One process writes it at a time: the one that began last; another is told at its next step.
 
+    kind: begins the id of a journal that is made now, and so the `batch_id` of its rows.
     It may be used by several threads: one that stages, one that commits, and those that put out.
     """
 
-    def __init__(self, objects: Objects, sealer: Sealer, shard: str) -> None:
+    def __init__(self, objects: Objects, sealer: Sealer, shard: str, kind: str = "") -> None:
         self._objects = objects
         self._sealer = sealer
         self.shard = shard
-        objects.create(f"{shard}/identity", uuid.uuid4().hex[:12].encode())
+        objects.create(f"{shard}/identity", (kind + uuid.uuid4().hex[:12]).encode())
         self.id = objects.read(f"{shard}/identity").decode()
         self._lock = threading.Lock()
         self._term: int | None = None
@@ -102,27 +103,37 @@ class Journal:
         """An entry with its rows. Raises NorenError when there is none or its rows are gone."""
         return decode_entry(self._open(self._name("entries", number)))
 
-    def heads(self) -> Iterator[tuple[int, Head]]:
+    def heads(self, behind: int = -1) -> Iterator[tuple[int, Head]]:
         """(number of the last entry, head) of every fold and of every entry that is not committed, in order: what state
-        is rebuilt from."""
-        told, folds = -1, self._folds
+        is rebuilt from. Another process may write meanwhile.
+
+        behind: only what says something of entries behind this number.
+        """
+        told = behind
         while True:
+            numbers = self._numbers("entries")  # before the folds: what is committed in between is then found there
+            folds = self._found_folds()[0]
             try:
                 for fold in folds:
                     if fold.last > told:
                         head = self._fold_head(fold)
                         yield fold.last, head
                         told = fold.last
-                for number in self._numbers("entries"):
+                for number in numbers:
                     if number > told:
                         head = self._head(number)
                         yield number, head
                         told = number
                 return
             except NorenError:
-                folds, before = self._found_folds()[0], folds
-                if folds == before:
+                if folds == self._found_folds()[0]:
                     raise  # else another process folded while this one read
+
+    def last(self) -> int:
+        """Number of the last entry, committed or not, whoever wrote it; -1 when there is none."""
+        numbers = self._numbers("entries")
+        folds = self._found_folds()[0]
+        return max([*numbers, *(fold.last for fold in folds[-1:])], default=-1)
 
     def indexes(self) -> Iterator[tuple[int, Index]]:
         """The same, indexes alone."""

@@ -25,3 +25,12 @@ class ShardLock:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def locked(state: Path, shard: str) -> bool:
+    """Whether a live process holds the shard's lock."""
+    try:
+        ShardLock(state, shard).close()
+    except NorenError:
+        return True
+    return False

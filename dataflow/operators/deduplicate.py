@@ -80,6 +80,14 @@ class Deduplicator:
                 (self._newest - self._horizon) // HOUR, self._tokens.oldest
             )
 
+    def learn_taken(self, events: Events, now: int) -> None:
+        """Take over what another driver accepted into the same tables: its tokens, as of publish time `now`.
+
+        Its own times say nothing here: an import's are those of a clock, which may be wrong by years.
+        """
+        hour = max(now, self._newest) // HOUR
+        self._tokens.add(words(events.tokens), np.full(len(events), hour, np.int32))
+
     def changes(self, index: Index, bucket: int) -> Changes:
         """What learning the index changes in a state whose buckets are `bucket` microseconds long.
 

@@ -15,6 +15,7 @@ from dataflow.core import Anonymizer
 from dataflow.dead_letters import PURPOSE as DEAD_LETTER_PURPOSE
 from dataflow.journal import Journal
 from dataflow.journal.lock import ShardLock
+from dataflow.journal.neighbours import Neighbours
 from dataflow.keys import KeyRing
 from dataflow.objects import LocalObjects
 from dataflow.operators.deduplicate import HORIZON, Deduplicator, Index
@@ -104,8 +105,17 @@ class PullPipeline:
         self.progress = Progress(anonymizer.contract.stream, policy_version=anonymizer.policy.version)
         self._watcher = watcher
         self._contract_version = anonymizer.contract.version
+        others = Neighbours(state, keys.sealer("journal"), shard, shard)
+        for interrupted in others.interrupted():
+            log.warning("%s: an import was interrupted; run it again: some of its events are in no table", interrupted)
         self._stager = Stager(
-            anonymizer, self._journal, self._deduplicator, keys.sealer(DEAD_LETTER_PURPOSE), self._telemetry, operators
+            anonymizer,
+            self._journal,
+            self._deduplicator,
+            keys.sealer(DEAD_LETTER_PURPOSE),
+            self._telemetry,
+            operators,
+            others,
         )
         self._drain = drain
         self._distributor = Distributor(self._journal, outputs, self._telemetry)

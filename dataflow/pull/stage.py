@@ -10,6 +10,7 @@ from dataflow.candidates import Candidates, Preparer
 from dataflow.core import Anonymizer
 from dataflow.dead_letters import GivenUp
 from dataflow.journal import Entry, Journal, Taken
+from dataflow.journal.neighbours import Neighbours, NoNeighbours
 from dataflow.keys import Sealer
 from dataflow.operators.base import Operator
 from dataflow.operators.deduplicate import Deduplicator
@@ -71,6 +72,7 @@ class Prepared:
 class Stager:
     """Turns batches of messages into journal entries, and keeps the deduplication state in step with the journal.
 
+    others: drivers that write the same tables.
     `prepare` may run in another thread than everything else: it depends on no batch before.
     """
 
@@ -82,7 +84,9 @@ class Stager:
         sealer: Sealer,
         telemetry: Telemetry | None = None,
         operators: Make = lambda _contract, _policy: [],
+        others: Neighbours | NoNeighbours | None = None,
     ) -> None:
+        self._others = others or NoNeighbours()
         self.operating = Operating()
         self._operators = operators
         self._telemetry = telemetry or Telemetry()
@@ -168,10 +172,18 @@ class Stager:
 
     def _staged(self, candidates: Candidates, messages: Messages, ack_ids: pl.Series, trace: BatchTrace) -> Staged:
         oldest = int(messages.received.min()) if messages else 0
+        with self._others.turn() as taken:
+            for events in taken:
+                self._deduplicator.learn_taken(events, candidates.newest)
+            number, entry = self._decided(candidates)
+        return Staged(number, entry, ack_ids, self.tables, oldest, trace)
+
+    def _decided(self, candidates: Candidates) -> tuple[int | None, Entry]:
+        """The entry of what is new, and its number; None when nothing is."""
         while True:
             entry = candidates.decide(self._deduplicator, self._version.preparer.contract)
             if not len(entry.index):
-                return Staged(None, entry, ack_ids, self.tables, oldest, trace)
+                return None, entry
             entry = self.operating.step(entry)
             try:
                 number = self._journal.stage(entry)
@@ -179,4 +191,4 @@ class Stager:
                 self.learn(taken.entry.index, taken.entry.state)
                 continue
             self.learn(entry.index, entry.state)
-            return Staged(number, entry, ack_ids, self.tables, oldest, trace)
+            return number, entry

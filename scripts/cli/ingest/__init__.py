@@ -10,6 +10,7 @@ VERBS: Table = {
     "logging": ("scripts.cli.ingest.logging:logging", "Import what a sink of Cloud Logging has published."),
     "raw": ("scripts.cli.ingest.raw:raw", "Anonymize raw events again, under a new policy."),
     "postgres": ("scripts.cli.ingest.postgres:postgres", "Import a table of a PostgreSQL database, and its changes."),
+    "reconcile": ("scripts.cli.ingest.reconcile:reconcile", "Delete what an import and the live stream both wrote."),
     "settle": ("scripts.cli.ingest.settle:settle", "Show the current state of changes, forget what was deleted."),
 }
 

@@ -70,19 +70,14 @@ class Target:
         """The import of one source, locked."""
         from dataflow.ingest.driver import Ingest
         from dataflow.ingest.known import KnownInTables
-        from dataflow.journal import Journal
-        from dataflow.objects import LocalObjects
         from dataflow.schemas import tables
         from dataflow.sinks.load import LoadSink
 
         stream, state = self.contract.stream, self.home / "journal"
         written = tables(anonymizer.contract, anonymizer.policy)
-        shard = names.subscription(stream)
-        there = (state / shard / "identity").exists()
-        live = [Journal(LocalObjects(state), self.keys.sealer("journal"), shard)] if there else []
-        known = KnownInTables(self.client, written["anonymized"], written["dead"], stream, live)
-        sink = LoadSink(self.client)
-        return Ingest(anonymizer, sink, self.keys, known, state, f"{names.topic(stream)}-{source}")
+        known = KnownInTables(self.client, written["anonymized"], written["dead"], stream)
+        shard, live = f"{names.topic(stream)}-{source}", names.subscription(stream)
+        return Ingest(anonymizer, LoadSink(self.client), self.keys, known, state, shard, live)
 
 
 def target(stream: str, home: Path | None, country_file: Path | None) -> Target:

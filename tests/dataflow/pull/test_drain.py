@@ -156,14 +156,35 @@ def test_forwarded_twice_it_is_counted_once(ran: Ran) -> None:
     assert len(set(tokens)) == len(tokens)
 
 
-def test_replayed_it_lands(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
-    stream, _ = ran
+def test_replayed_it_lands_once(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, pipeline = ran
     monkeypatch.chdir(stream.project.root)
-    arguments = ["replay", "--stream", stream.name, "--reason", "undeliverable", "--json", "--dry-run"]
-    done = CliRunner().invoke(dlq, [*arguments, "--home", str(stream.servers.home.root)], catch_exceptions=False)
-    (report,) = json.loads(done.stdout)
-    assert report["published"]["undeliverable"] >= 1
-    assert {"reason": "undeliverable", "now": "malformed_json", "letters": 1} in report["refused"]
+
+    def replay(*options: str) -> dict[str, Any]:
+        home = str(stream.servers.home.root)
+        arguments = ["replay", "--stream", stream.name, "--reason", "undeliverable", "--json", "--home", home, *options]
+        (report,) = json.loads(CliRunner().invoke(dlq, arguments, catch_exceptions=False).stdout)
+        return {name: report[name] for name in ("published", "refused", "landed")}
+
+    letters = [row for row in stream.rows("dead") if row["reason"] == "undeliverable"]
+    refused = [
+        {"reason": "undeliverable", "now": "malformed_json", "letters": 1},
+        {"reason": "undeliverable", "now": "wrong_type", "letters": 1},
+    ]
+    good = len(letters) - len(refused)
+    wanted = {"published": {"undeliverable": good}, "refused": refused, "landed": {}}
+    raw, dead, duplicates = settled(stream, pipeline)
+    before, count = published(stream), len(stream.rows("raw", "event_token"))
+    assert replay("--dry-run") == wanted
+    assert published(stream) == before
+    assert replay() == wanted
+    assert published(stream) == before + good
+    assert settled(stream, pipeline) == (raw + good, dead, duplicates)
+    assert len(stream.rows("raw", "event_token")) == count + good
+    again = {"published": {}, "refused": refused, "landed": {}}
+    assert replay() == again
+    assert replay("--again") == {**again, "landed": {"undeliverable": good}}
+    assert (published(stream), settled(stream, pipeline)) == (before + good, (raw + good, dead, duplicates))
 
 
 def test_a_message_that_ends_the_process_is_not_looked_into_for_ever(ran: Ran, tmp_path: Any) -> None:
