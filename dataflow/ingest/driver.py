@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,16 @@ from dataflow.journal.neighbours import Neighbours, NoNeighbours
 from dataflow.keys import KeyRing
 from dataflow.objects import LocalObjects
 from dataflow.operators.deduplicate import HORIZON, Deduplicator, Events, Index
+from dataflow.outputs.base import Output
 from dataflow.pull.commit import Committer
+from dataflow.pull.distribute import Distributor
 from dataflow.pull.stage import Staged
 from dataflow.schemas import Table, raw_table, tables
 from dataflow.sinks.base import Sink
 from dataflow.sources.bounded import BoundedSource, Chunk
+from dataflow.sources.message import Messages
+from dataflow.telemetry.catalogue import Stage
+from dataflow.telemetry.pipeline import Telemetry
 
 KIND = "import-"
 """Begins the `batch_id` of every row that an import wrote."""
@@ -94,6 +99,8 @@ class Ingest:
     shard: of the journal, e.g. `app-event-files`; one source's imports of one stream follow each other.
     live: shard of the stream's own pipeline, where there may be one: neither takes what the other did.
     written: other tables than the stream's own, by role.
+    outputs: get every staged entry beside the tables.
+    telemetry: is told of every chunk, as of a batch.
     Raises NorenError when another live process imports into the same shard.
     """
 
@@ -107,7 +114,10 @@ class Ingest:
         shard: str,
         live: str | None = None,
         written: dict[str, Table] | None = None,
+        outputs: Sequence[Output] = (),
+        telemetry: Telemetry | None = None,
     ) -> None:
+        self._telemetry = telemetry or Telemetry()
         self._lock = ShardLock(state, shard)
         sealer = keys.sealer("journal")
         self._others = Neighbours(state, sealer, live, shard) if live else NoNeighbours()
@@ -120,7 +130,8 @@ class Ingest:
         self._tables = written or tables(anonymizer.contract, anonymizer.policy)
         columns = raw_table(anonymizer.contract).polars()
         self._no_rows = pl.DataFrame(schema={name: kind for name, kind in columns.items() if name != "batch_id"})
-        self._committer = Committer(self._journal, sink, self._tables, lambda _: None)
+        self._committer = Committer(self._journal, sink, self._tables, lambda _: None, self._telemetry)
+        self._distributor = Distributor(self._journal, outputs, self._telemetry)
         self._counts: dict[str, Any] = {}
         self._finished = {name.rpartition("/")[2] for name in self._objects.names(f"{shard}/finished")}
 
@@ -140,11 +151,13 @@ class Ingest:
         """
         started, received = time.monotonic(), time.time_ns() // 1_000
         self._others.register()
+        self._distributor.recover()
         self._committer.recover()
         self._journal.clean(HORIZON)
         progress, checkpoint = self._resume(source, again=again)
         self._counts = progress.kept()
         self._committer.start()
+        self._distributor.start()
         try:
             for chunk in source.read(checkpoint, (lambda _: False) if again else self.finished):
                 if chunk.rows or chunk.outside or chunk.checkpoint != checkpoint:
@@ -164,7 +177,10 @@ class Ingest:
                     ended = {"ended": progress.read, "checkpoint": checkpoint}
                     self._put(Entry(Index(), self._nothing(), json.dumps(ended)))
         finally:
-            self._committer.finish()
+            try:
+                self._committer.finish()
+            finally:
+                self._distributor.finish()
         progress.seconds = time.monotonic() - started
         if report is not None:
             report(progress)
@@ -175,8 +191,14 @@ class Ingest:
         return unit in self._finished
 
     def close(self) -> None:
-        """Give up the lock."""
+        """Give up the lock and the outputs' connections."""
+        self._distributor.close()
         self._lock.close()
+
+    def check_live(self) -> str | None:
+        """What nothing but another start cures."""
+        failure = self._committer.failure or self._distributor.failure
+        return f"the import has failed with {type(failure).__name__}" if failure is not None else None
 
     def _resume(self, source: BoundedSource, *, again: bool) -> tuple[Progress, str]:
         """Counts so far and where to go on, from the last entry; from the beginning when the last import ended."""
@@ -200,19 +222,22 @@ class Ingest:
             progress.add(chunk, Entry(Index(), self._nothing()), [], 0)
             self._put(Entry(Index(), self._nothing(), self._consumed(chunk, progress, moved=moved)))
             return
-        candidates = self._preparer.prepare(imported(chunk.rows, received))
+        messages = imported(chunk.rows, received)
+        self._telemetry.read(len(messages), sum([len(message.data) for message in messages]))
+        with self._telemetry.timed(Stage.ANONYMIZE):
+            candidates = self._preparer.prepare(messages)
         self._settle()
         known = self._asked(candidates)
-        with self._others.turn() as taken:
+        with self._others.turn() as taken, self._telemetry.timed(Stage.STAGE):
             self._learn(known, candidates, taken)
             entry = self._decide(candidates, known)
             dead = candidates.dead["reason"].to_list()
             silent = len(chunk.rows) - candidates.raw.height - len(dead)
             progress.add(chunk, entry, dead, silent)
-            staged = self._staged(
-                Entry(_overlapping(entry, received), entry.rows, self._consumed(chunk, progress, moved=moved))
-            )
-        self._committer.put(staged)
+            consumed = self._consumed(chunk, progress, moved=moved)
+            staged = self._staged(Entry(_overlapping(entry, received), entry.rows, consumed))
+        self._telemetry.staged(entry, Messages.of(()))
+        self._hand_over(staged)
 
     def _consumed(self, chunk: Chunk, progress: Progress, *, moved: bool) -> str:
         if moved:
@@ -257,7 +282,12 @@ class Ingest:
         return {"raw": self._no_rows.clone()}
 
     def _put(self, entry: Entry) -> None:
-        self._committer.put(self._staged(entry))
+        self._hand_over(self._staged(entry))
+
+    def _hand_over(self, staged: Staged) -> None:
+        assert staged.number is not None
+        self._distributor.put(staged.number, staged.entry)
+        self._committer.put(staged)
 
     def _staged(self, entry: Entry) -> Staged:
         try:

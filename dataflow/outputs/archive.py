@@ -46,10 +46,11 @@ class Archive:
                 pl.lit(entry.number, dtype=pl.Int64).alias("entry"), pl.int_range(pl.len(), dtype=pl.Int64).alias("row")
             )
             for entry in run.entries
+            if "anonymized" in entry.rows and not entry.rows["anonymized"].is_empty()
         ]
-        rows = pl.concat(frames, how="diagonal_relaxed")  # versions may differ in columns
-        if rows.is_empty():
+        if not frames:
             return
+        rows = pl.concat(frames, how="diagonal_relaxed")  # versions may differ in columns
         hours = rows.select(
             pl.col("receive_time").dt.strftime("date=%Y-%m-%d/hour=%H").fill_null("date=none/hour=none")
         )

@@ -14,7 +14,8 @@ class StagedEntry:
     number: its number in the journal; entries of one journal are put out in the order of their numbers.
     policy_version: of the policy that its rows were made under; empty for an entry without accepted events.
     rows: role -> rows without `batch_id`, of the roles that the output wants, in the journal's order: row i of an
-    entry is the same row whenever the entry is put out. `.to_arrow()` of a frame is free.
+    entry is the same row whenever the entry is put out. A role without rows may be missing. `.to_arrow()` of a frame
+    is free.
     """
 
     number: int

@@ -60,6 +60,8 @@ class AnonymizedTopic:
     def put(self, run: Run) -> None:
         """Publish the run's rows. Raises NorenError when the topic is missing or refuses them."""
         for entry in run.entries:
+            if "anonymized" not in entry.rows:
+                continue
             named = {"journal": run.journal, "entry": str(entry.number), "policy_version": entry.policy_version}
             data = json_rows(entry.rows["anonymized"])
             for request in requests(self.topic, data, named, messages=MOST_MESSAGES, size=MOST_BYTES):

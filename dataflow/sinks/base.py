@@ -30,7 +30,11 @@ class Sink(Protocol):
         """Write the rows of one group to one table, once, however often it is called. Returns when they are durable.
 
         rows: the table's columns but for `batch_id`, which the sink adds; at least one row.
-        Raises NorenError when the table refuses the rows: nothing of the group is in this table then.
+        While it lasts readers may see a part of the group, never more of it and never a row twice: a load job shows all
+        at once, the Storage Write API each request of 4 MiB by itself (adr/0001-committed-streams.md). A row that was
+        seen stays.
+        Raises NorenError when the table refuses rows, or does not answer for too long. What was written by then stays,
+        and the next call for the group writes what is missing.
         """
 
     def recover(self, table: Table, batch_id: str) -> bool:

@@ -23,14 +23,17 @@ class Telemetry:
 
     def taken(self, messages: Messages, seconds: float) -> BatchTrace:
         """A batch is taken from the source. seconds: since its first messages were asked for. Its trace."""
-        record = self.recorder.record
-        record(catalogue.INPUT, len(messages))
-        record(catalogue.INPUT_SIZE, messages.bytes)
-        record(catalogue.STAGE_DURATION, seconds, stage=Stage.PULL.value)
+        self.read(len(messages), messages.bytes)
+        self.recorder.record(catalogue.STAGE_DURATION, seconds, stage=Stage.PULL.value)
         now = time.time_ns()
         trace = self.tracer.batch(messages, now - int(seconds * 1e9))
         trace.span(Stage.PULL, now - int(seconds * 1e9), now, messages=len(messages))
         return trace
+
+    def read(self, messages: int, size: int) -> None:
+        """So many messages, or rows of an import, are taken from the source. size: bytes of their data."""
+        self.recorder.record(catalogue.INPUT, messages)
+        self.recorder.record(catalogue.INPUT_SIZE, size)
 
     @contextmanager
     def timed(self, stage: Stage, *traces: BatchTrace, **attributes: str | int) -> Iterator[dict[str, str | int]]:
@@ -53,9 +56,9 @@ class Telemetry:
         record(catalogue.ANONYMIZED, rows["anonymized"].height)
         if len(index.duplicates):
             record(catalogue.DUPLICATES, len(index.duplicates))
-        for reason, count in Counter(rows["dead"]["reason"]).items():
+        for reason, count in Counter(rows["dead"]["reason"] if "dead" in rows else ()).items():
             record(catalogue.DEAD, count, reason=reason)
-        if rows["unknown"].height:
+        if "unknown" in rows and rows["unknown"].height:
             record(catalogue.UNKNOWN_FIELDS, int(rows["unknown"]["events"].sum()))
         if rows["raw"].height:
             record(catalogue.KEY_EPOCH, int(str(rows["raw"]["key_epoch"].max())))

@@ -45,6 +45,11 @@ class Observer:
         self.health.live["committing"] = pipeline.check_live
         self.health.ready |= {"pulling": pipeline.check_pulling, "sink": sink, "keys": keys, "bundle": lambda: None}
 
+    def watch_import(self, live: Check) -> None:
+        """From now on an import is what is asked about: nobody sends it work, so it is ready while it lives."""
+        self.health.live["committing"] = live
+        self.health.ready.clear()
+
     def close(self) -> None:
         """Write what is not written yet, and serve no more."""
         self._closing.close()

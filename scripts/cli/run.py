@@ -162,6 +162,7 @@ def build(
     """
     from dataflow.bundle import BundleStore, Watcher
     from dataflow.bundle.start import Starter, production
+    from dataflow.contract import Format
     from dataflow.core import Anonymizer
     from dataflow.countries import Countries
     from dataflow.dead_letters import PURPOSE
@@ -214,6 +215,9 @@ def build(
     )
     drain = Drain(PubSubSubscription(where.project, given_up, pubsub, store=store), counted)
     topic = f"projects/{where.project}/topics/{names.anonymized_topic(stream)}"
+    # not of changes: the values of what is deleted at the source have to go, and what an archive has stays
+    archived = anonymizer.contract.format is not Format.DEBEZIUM
+    archives = [Archive(open_objects(archive or str(home / "archive")), stream)] if archived else []
     pipeline = PullPipeline(
         anonymizer,
         source,
@@ -224,10 +228,7 @@ def build(
         watcher,
         observer.telemetry if observer else None,
         drain,
-        outputs=[
-            AnonymizedTopic(topic, pubsub),
-            Archive(open_objects(archive or str(home / "archive")), stream),
-        ],
+        outputs=[AnonymizedTopic(topic, pubsub), *archives],
     )
     if observer is not None:
         client = where.client()

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from scripts.cli.ingest.report import conclude, reporting, stopping
-from scripts.cli.ingest.target import options, target
+from scripts.cli.ingest.target import importing, target
 
 
 @click.command(epilog="Example: noren ingest files app_event logs/2024 --mapping app_event.eras.yaml --dry-run")
@@ -16,7 +16,7 @@ from scripts.cli.ingest.target import options, target
 @click.option("--mapping", type=click.Path(path_type=Path), help="Mapping of old schemas: see dataflow/sources/eras.")
 @click.option("--again", is_flag=True, help="Read also the files that were read to their end and have not changed.")
 @click.option("--rows", type=click.IntRange(1), default=50_000, show_default=True, help="Rows staged at a time.")
-@options
+@importing
 def files(
     stream: str,
     paths: tuple[Path, ...],
@@ -28,6 +28,8 @@ def files(
     country_file: Path | None,
     as_json: bool,
     dry_run: bool,
+    archive: str | None,
+    metrics_port: int | None,
 ) -> None:
     """Import PATHS, files and directories, into the tables of STREAM.
 
@@ -51,12 +53,9 @@ def files(
         if dry_run:
             progress = preview(anonymizer, source, stop, report)
         else:
-            importer = to.ingest(anonymizer, source.name)
-            try:
+            with to.ingest(anonymizer, source.name, archive, metrics_port) as importer:
                 done = [] if again else source.skipped(importer.finished)
                 progress = importer.run(source, stop, report, again=again)
-            finally:
-                importer.close()
     if not dry_run and done and not as_json:
         click.echo(f"{len(done):,} of {len(found):,} files were imported before and have not changed", err=True)
     if dry_run and not as_json:

@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 
 from scripts.cli.ingest.report import conclude, reporting, stopping
-from scripts.cli.ingest.target import options, target
+from scripts.cli.ingest.target import importing, target
 
 
 @click.command(epilog="Example: noren ingest landed customer --cursor updated_at")
 @click.argument("stream")
 @click.option("--cursor", help="Of a stream of changes: the column that moves with every change of a row.")
 @click.option("--again", is_flag=True, help="Read all that landed, also what was read before.")
-@options
+@importing
 def landed(
     stream: str,
     cursor: str | None,
@@ -22,6 +22,8 @@ def landed(
     country_file: Path | None,
     as_json: bool,
     dry_run: bool,
+    archive: str | None,
+    metrics_port: int | None,
 ) -> None:
     """Import what a scheduled query landed in raw__<domain>.<STREAM>_landed since the last time.
 
@@ -42,11 +44,8 @@ def landed(
         if dry_run:
             progress = preview(anonymizer, source, stop, report)
         else:
-            importer = to.ingest(anonymizer, source.name)
-            try:
+            with to.ingest(anonymizer, source.name, archive, metrics_port) as importer:
                 progress = importer.run(source, stop, report, again=again)
                 if changes:
                     settle(to.client, to.contract, to.anonymizer.policy, to.keys)
-            finally:
-                importer.close()
     conclude(progress, as_json=as_json)

@@ -8,14 +8,14 @@ import click
 from dataflow.contract import load_contracts
 from dataflow.project import Project
 from scripts.cli.ingest.report import conclude, reporting, stopping
-from scripts.cli.ingest.target import options, target
+from scripts.cli.ingest.target import importing, target
 
 
 @click.command(epilog="Example: noren ingest postgres customer.postgres.yaml")
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--again", is_flag=True, help="Read the table whole, although it was read before.")
 @click.option("--rows", type=click.IntRange(1), default=10_000, show_default=True, help="Rows read at a time.")
-@options
+@importing
 def postgres(
     config: Path,
     again: bool,
@@ -24,6 +24,8 @@ def postgres(
     country_file: Path | None,
     as_json: bool,
     dry_run: bool,
+    archive: str | None,
+    metrics_port: int | None,
 ) -> None:
     """Import what is new in the table that CONFIG names: all of it at first, then what changed.
 
@@ -42,12 +44,9 @@ def postgres(
         if dry_run:
             progress = preview(to.anonymizer, source, stop, report)
         else:
-            importer = to.ingest(to.anonymizer, source.name)
-            try:
+            with to.ingest(to.anonymizer, source.name, archive, metrics_port) as importer:
                 progress = importer.run(source, stop, report, again=again)
                 forgotten = settle(to.client, to.contract, to.anonymizer.policy, to.keys)
-            finally:
-                importer.close()
             if forgotten and not as_json:
                 click.echo(f"{forgotten:,} earlier rows of deleted keys are gone, here as there", err=True)
     conclude(progress, as_json=as_json)

@@ -3,7 +3,8 @@
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,18 @@ OPTIONS = (
     click.option("--json", "as_json", is_flag=True, help="Progress as JSON lines; the last one is the result."),
     click.option("--dry-run", is_flag=True, help="Say what would be read, mapped and refused; write nothing."),
 )
+
+METRICS_PORT = click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Serve /metrics, /healthz and /readyz on 127.0.0.1; 0 takes any free port and prints it [off].",
+)
+ARCHIVE = click.option("--archive", help="Where rows are archived, as for noren run [HOME/archive].")
+
+
+def importing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of what imports rows: those of every import, `archive` and `metrics_port`."""
+    return options(ARCHIVE(METRICS_PORT(command)))
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,18 +79,45 @@ class Target:
 
         return Anonymizer(self.contract, policy, self.keys, self.country)
 
-    def ingest(self, anonymizer: "Anonymizer", source: str) -> "Ingest":
-        """The import of one source, locked."""
+    @contextmanager
+    def ingest(
+        self, anonymizer: "Anonymizer", source: str, archive: str | None = None, metrics_port: int | None = None
+    ) -> "Iterator[Ingest]":
+        """The import of one source, locked, and watched as asked for.
+
+        Changes of a database are not archived: the values of what is deleted there have to go, and archives stay.
+        """
+        from dataflow.contract import Format
         from dataflow.ingest.driver import Ingest
         from dataflow.ingest.known import KnownInTables
+        from dataflow.objects.places import open_objects
+        from dataflow.outputs.archive import Archive
         from dataflow.schemas import tables
         from dataflow.sinks.load import LoadSink
+        from scripts.cli.observe import Observer
 
-        stream, state = self.contract.stream, self.home / "journal"
+        stream, changes = self.contract.stream, self.contract.format is Format.DEBEZIUM
         written = tables(anonymizer.contract, anonymizer.policy)
-        known = KnownInTables(self.client, written["anonymized"], written["dead"], stream)
-        shard, live = f"{names.topic(stream)}-{source}", names.subscription(stream)
-        return Ingest(anonymizer, LoadSink(self.client), self.keys, known, state, shard, live)
+        observer = Observer(stream, metrics_port, None)
+        try:
+            importer = Ingest(
+                anonymizer,
+                LoadSink(self.client),
+                self.keys,
+                KnownInTables(self.client, written["anonymized"], written["dead"], stream),
+                self.home / "journal",
+                f"{names.topic(stream)}-{source}",
+                names.subscription(stream),
+                outputs=[] if changes else [Archive(open_objects(archive or str(self.home / "archive")), stream)],
+                telemetry=observer.telemetry,
+            )
+            observer.watch_import(importer.check_live)
+            try:
+                yield importer
+            finally:
+                importer.close()
+        finally:
+            observer.close()
 
 
 def target(stream: str, home: Path | None, country_file: Path | None) -> Target:

@@ -13,11 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from dataflow.telemetry.prometheus import PrometheusRecorder
+from scripts.cli.observe import Observer
 from scripts.main_job.pipeline import PipelineProcess
 from tests.conftest import Stream, made_stream
 from tests.dataflow.cases import event
@@ -188,3 +191,54 @@ def test_old_events_have_the_conversions_of_their_era(imported: Imported) -> Non
         "2016-12-31T12:00:05+00:00",
     )
     assert row["user_id"] == made("csv", 5)["user_id"]
+
+
+def test_the_archive_has_every_anonymized_row_once_after_a_kill(imported: Imported) -> None:
+    stream, _ = imported
+    files = (stream.servers.home.root / "archive" / stream.name).glob("date=*/hour=*/*.parquet")
+    archived = Counter(token for file in files for token in pl.read_parquet(file)["event_token"])
+    wanted = Counter(row["event_token"] for row in stream.rows("anonymized", "event_token"))
+    missing = wanted - archived
+    assert set((archived - wanted).values()) == set()
+    assert len(missing) <= LIVE  # the stream's own pipeline still runs, and gathers for a minute
+    assert not set(missing) & imported_tokens(stream)
+
+
+def imported_tokens(stream: Stream) -> set[str]:
+    rows = stream.rows("anonymized", "event_token, batch_id")
+    return {row["event_token"] for row in rows if row["batch_id"].startswith("import-")}
+
+
+def test_an_import_tells_the_metrics_of_a_pipeline(imported: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, _ = imported
+    texts: list[str] = []
+    close = Observer.close
+
+    def closing(observer: Observer) -> None:
+        recorder = observer.telemetry.recorder
+        assert isinstance(recorder, PrometheusRecorder)
+        texts.append(recorder.text().decode())
+        assert observer.health.readyz() == (True, {"committing": "ok"})
+        close(observer)
+
+    monkeypatch.setattr(Observer, "close", closing)
+    directory = stream.project.root / "more"
+    directory.mkdir()
+    lines = [*(json.dumps(made("columns", 500 + number)) for number in range(5)), "{broken"]
+    (directory / "more.jsonl").write_text("\n".join(lines))
+    run(stream, "files", stream.name, directory, "--metrics-port", "0")
+    found = dict(
+        line.split()
+        for line in texts[0].replace('stream="' + stream.name + '"', "").replace(",", "").splitlines()
+        if line.startswith(("noren_input_total", "noren_raw", "noren_dead", "noren_stage_duration_seconds_count"))
+    )
+    assert {name: float(value) for name, value in found.items()} == {
+        "noren_input_total{}": 6,
+        "noren_raw_total{}": 5,
+        'noren_dead_total{reason="malformed_json"}': 1,
+        'noren_stage_duration_seconds_count{stage="anonymize"}': 1,
+        'noren_stage_duration_seconds_count{stage="stage"}': 1,
+        'noren_stage_duration_seconds_count{stage="output"}': 1,
+        'noren_stage_duration_seconds_count{stage="commit"}': 2,
+        'noren_stage_duration_seconds_count{stage="acknowledge"}': 2,
+    }

@@ -1,11 +1,7 @@
 """One interface, three places: a directory, Cloud Storage, a BigQuery table."""
 
-import json
 import threading
-import urllib.parse
 from collections.abc import Iterator
-from email import message_from_bytes
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,55 +15,19 @@ from dataflow.objects.places import open_objects
 from dataflow.objects.table import TableObjects
 from scripts.stack import services
 from scripts.stack.supervisor import Stack
-from tests.http_server import Answering, serving
-
-
-class Storage(Answering):
-    """The part of Cloud Storage's JSON API that objects need (https://cloud.google.com/storage/docs/json_api/v1)."""
-
-    objects: dict[str, bytes]
-    taken = 412
-    """What a name that is taken is refused with."""
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
-        assert query["uploadType"] == ["multipart"]
-        mime = message_from_bytes(b"Content-Type: " + self.headers["content-type"].encode() + b"\r\n\r\n" + body)
-        metadata, data = (part.get_payload(decode=True) for part in mime.get_payload())
-        name = json.loads(metadata)["name"]
-        if query.get("ifGenerationMatch") == ["0"] and name in self.objects:
-            return self.answer(self.taken, {})
-        if "/b/closed/" in self.path:
-            return self.answer(403, {"error": {"message": "no storage.objects.create access"}})
-        self.objects[name] = data
-        return self.answer(200, {"name": name, "bucket": "b", "generation": "1"})
-
-    def do_GET(self) -> None:
-        url = urllib.parse.urlsplit(self.path)
-        if "/b/nowhere/" in self.path:
-            return self.answer(404, {})
-        if url.path.endswith("/o"):
-            (prefix,) = urllib.parse.parse_qs(url.query)["prefix"]
-            items = [{"name": name, "bucket": "b"} for name in self.objects if name.startswith(prefix)]
-            return self.answer(200, {"items": items})
-        name = urllib.parse.unquote(url.path.rpartition("/o/")[2])
-        if name not in self.objects:
-            return self.answer(404, {})
-        media = "alt=media" in url.query
-        return self.answer(200, self.objects[name] if media else {"name": name, "bucket": "b"})
-
-    def do_DELETE(self) -> None:
-        name = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path.rpartition("/o/")[2])
-        self.answer(204 if self.objects.pop(name, None) is not None else 404, b"")
+from tests.gcs_server import GcsServer
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[Client]:
-    handler = type("Handler", (Storage,), {"objects": {}})
-    with serving(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as url:
-        yield Client("noren-test", AnonymousCredentials(), client_options={"api_endpoint": url})
+def storage() -> Iterator[GcsServer]:
+    server = GcsServer(page=2)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def bucket(storage: GcsServer) -> Client:
+    return Client("noren-test", AnonymousCredentials(), client_options={"api_endpoint": storage.url})
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +56,28 @@ def test_the_first_writer_of_a_name_wins(objects: Objects) -> None:
     assert objects.read("first/000000000001") == b"\x00one"
 
 
+@pytest.mark.parametrize("fault", ["lose", 503, 429])
+def test_a_call_to_a_bucket_whose_answer_is_lost_is_made_again(
+    storage: GcsServer, bucket: Client, fault: int | str
+) -> None:
+    objects = GcsObjects(bucket, "b", f"lost-{fault}")
+    storage.faults = [fault]
+    assert objects.create("1", b"one")  # it is its own object that it finds
+    storage.faults = [fault]
+    assert not objects.create("1", b"two")
+    storage.faults = [fault]
+    assert objects.read("1") == b"one"
+    storage.faults = [fault]
+    assert list(objects.names("")) == []
+    storage.faults = [fault]
+    objects.delete("1")
+    assert f"lost-{fault}/1" not in storage.objects
+
+
 def test_names_below_a_prefix_in_order(objects: Objects) -> None:
-    for name in ("names/2", "names/1", "namesake/3"):
+    for name in ("names/2", "names/1", "names/4", "names/5", "names/3", "namesake/3"):
         objects.create(name, b"x")
-    assert list(objects.names("names")) == ["names/1", "names/2"]
+    assert list(objects.names("names")) == [f"names/{number}" for number in range(1, 6)]
     assert list(objects.names("nothing")) == []
 
 
@@ -132,10 +110,10 @@ def test_of_many_writers_of_one_name_exactly_one_wins(objects: Objects) -> None:
 
 
 def test_who_may_not_delete_is_refused_a_name_that_is_taken_like_everybody(
-    bucket: Client, monkeypatch: pytest.MonkeyPatch
+    storage: GcsServer, bucket: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     objects = GcsObjects(bucket, "b", "noren/ledger")
-    monkeypatch.setattr(Storage, "taken", 403)
+    monkeypatch.setattr(storage, "taken", 403)
     assert objects.create("kept/1", b"one")
     assert objects.create("kept/1", b"one")
     assert not objects.create("kept/1", b"two")

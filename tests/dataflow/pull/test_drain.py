@@ -173,18 +173,20 @@ def test_replayed_it_lands_once(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> No
     ]
     good = len(letters) - len(refused)
     wanted = {"published": {"undeliverable": good}, "refused": refused, "landed": {}}
-    raw, dead, duplicates = settled(stream, pipeline)
+    first = pipeline.wait_for(published(stream))
     before, count = published(stream), len(stream.rows("raw", "event_token"))
     assert replay("--dry-run") == wanted
     assert published(stream) == before
     assert replay() == wanted
     assert published(stream) == before + good
-    assert settled(stream, pipeline) == (raw + good, dead, duplicates)
+    # what tests forwarded by hand was never published to the stream's topic, and is counted as dead
+    last = pipeline.wait_for(first["accounted"] + good)
+    assert [last[name] - first[name] for name in ("raw", "dead", "duplicates")] == [good, 0, 0]
     assert len(stream.rows("raw", "event_token")) == count + good
     again = {"published": {}, "refused": refused, "landed": {}}
     assert replay() == again
     assert replay("--again") == {**again, "landed": {"undeliverable": good}}
-    assert (published(stream), settled(stream, pipeline)) == (before + good, (raw + good, dead, duplicates))
+    assert published(stream) == before + good
 
 
 def test_a_message_that_ends_the_process_is_not_looked_into_for_ever(ran: Ran, tmp_path: Any) -> None:

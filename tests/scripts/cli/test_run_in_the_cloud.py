@@ -1,9 +1,11 @@
 """`noren run --cloud` as a process that knows Google's hosts only: over TLS, with a service account's credentials."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 from google.pubsub_v1 import types
@@ -17,7 +19,8 @@ from scripts.main_job.pipeline import PipelineProcess
 from tests.conftest import Stream, made_stream
 from tests.dataflow.cases import ACCEPTED, CASES, DEAD, DUPLICATES, encoded, payloads
 from tests.dataflow.keys.kms_server import KmsServer
-from tests.google_front import BIGQUERY, KMS, PUBSUB, STORAGE_WRITE, GoogleFront
+from tests.gcs_server import GcsServer
+from tests.google_front import BIGQUERY, KMS, PUBSUB, STORAGE, STORAGE_WRITE, GoogleFront
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -27,21 +30,23 @@ class Cloud(NamedTuple):
     home: Path
     front: GoogleFront
     kms: KmsServer
+    storage: GcsServer
     trust: Path
 
     def start(self, *options: str) -> PipelineProcess:
-        options = ("--cloud", "--trust", str(self.trust), *options)
+        options = ("--cloud", "--trust", str(self.trust), "--archive", "gs://b/archive", *options)
         return PipelineProcess(self.stream.name, self.home, self.stream.project.root, *options)
 
 
 @pytest.fixture(scope="module")
 def cloud(servers: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    kms = KmsServer()
+    kms, storage = KmsServer(), GcsServer()
     behind = {
         PUBSUB: servers.pubsub,
         STORAGE_WRITE: servers.warehouse_grpc,
         KMS: kms.address,
         BIGQUERY: servers.warehouse,
+        STORAGE: storage.url,
     }
     secret = {"x-noren-stack": servers.secret}
     front = GoogleFront(tmp_path_factory.mktemp("front"), behind, {STORAGE_WRITE: secret, BIGQUERY: secret})
@@ -54,9 +59,10 @@ def cloud(servers: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cl
         patch.setenv("NOREN_KMS_KEY", kms.create("wrapping"))
         for stream in made_stream(servers, tmp_path_factory.mktemp("project")):
             trust = development_key(tmp_path_factory.mktemp("signing"))
-            yield Cloud(stream, tmp_path_factory.mktemp("cloud"), front, kms, trust)
+            yield Cloud(stream, tmp_path_factory.mktemp("cloud"), front, kms, storage, trust)
     front.close()
     kms.stop()
+    storage.stop()
 
 
 def sentence(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, *options: str) -> str:
@@ -134,7 +140,10 @@ def test_every_event_is_counted_once_across_a_kill_and_both_sinks(cloud: Cloud) 
     for role in ("raw", "anonymized"):
         tokens = [row["event_token"] for row in stream.rows(role, "event_token")]
         assert (len(tokens), len(set(tokens))) == (len(ACCEPTED) + 500, len(ACCEPTED) + 500)
-    assert cloud.front.credentials == {host: {"Bearer"} for host in (PUBSUB, STORAGE_WRITE, BIGQUERY, KMS)}
+    assert cloud.front.credentials == {host: {"Bearer"} for host in (PUBSUB, STORAGE_WRITE, BIGQUERY, KMS, STORAGE)}
+    files = [data for name, data in cloud.storage.objects.items() if name.startswith(f"archive/{stream.name}/date=")]
+    archived = sorted(token for data in files for token in pl.read_parquet(io.BytesIO(data))["event_token"])
+    assert archived == sorted(row["event_token"] for row in stream.rows("anonymized", "event_token"))
 
 
 def test_the_keys_are_wrapped_by_cloud_kms(cloud: Cloud) -> None:
