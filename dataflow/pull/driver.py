@@ -40,6 +40,7 @@ class Progress:
     """What became of the messages so far, restarts included. published = raw + dead + duplicates when all is done.
 
     committed: whether all of them are in the tables already. distributed: whether every output has them.
+    quiet: the source had nothing when it was last asked, and nothing of it is on its way.
     policy_version, bundle: of the batches to come; bundle 0 is the project's files.
     refused_bundles: how many bundles were refused since the start.
     """
@@ -53,6 +54,7 @@ class Progress:
     seconds: float = 0.0
     committed: bool = False
     distributed: bool = False
+    quiet: bool = False
     policy_version: str = ""
     bundle: int = 0
     refused_bundles: int = 0
@@ -169,6 +171,7 @@ class PullPipeline:
                         self._hand_over(due)
                     self._tell()
                     self.progress.seconds = now - started
+                    self.progress.quiet = idle and not self._prefetcher.ahead
                     self.progress.committed = self._committer.idle()
                     self.progress.distributed = self._distributor.idle()
                     if report is not None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Idle:
-    """Sets `stop` when nothing new was accounted for over `seconds` and all of it is in the tables."""
+    """Sets `stop` when the source has had nothing for `seconds` and all that came is in the tables."""
 
     def __init__(self, stop: threading.Event, seconds: float) -> None:
         self._stop = stop
@@ -28,7 +28,7 @@ class Idle:
         self._since = time.monotonic()
 
     def __call__(self, progress: "Progress") -> None:
-        if progress.accounted != self._seen or not progress.committed:
+        if progress.accounted != self._seen or not progress.committed or not progress.quiet:
             self._seen, self._since = progress.accounted, time.monotonic()
         elif time.monotonic() - self._since >= self._seconds:
             self._stop.set()
