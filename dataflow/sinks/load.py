@@ -155,7 +155,7 @@ class LoadSink:
 
         lost: how long a job may be unknown.
         """
-        pause = 0.05
+        began = time.monotonic()
 
         def find() -> Any:
             try:
@@ -174,8 +174,8 @@ class LoadSink:
                 return ORPHANED
             if _done(job):
                 return _outcome(job)
-            time.sleep(pause)
-            pause = min(2 * pause, 2.0)
+            # a fifth of the time so far: what is waited too long stays small beside what the job takes
+            time.sleep(min(max(0.05, (time.monotonic() - began) / 5), 2.0))
 
     def _location(self, table: Table) -> str:
         """Where the dataset is: a job is found only with its location."""

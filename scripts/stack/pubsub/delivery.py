@@ -13,6 +13,7 @@ Times are seconds of the event loop's clock, except publish times: nanoseconds s
 """
 
 import asyncio
+import bisect
 import heapq
 import itertools
 import re
@@ -22,12 +23,12 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 
 from .lease import Entry, Holder, Lane, Rules
-from .message import Message, Openings, varint
+from .message import Message, Openings
 
 _ACK_ID = re.compile(r"([0-9a-f]+)-([0-9a-f]+)-([0-9]+)-[0-9a-f]+")
 _SLACK = 10_000
 """Ended leases that may be remembered, see `_expire_at`."""
-_RECEIVED, _ACK = Openings(b"\x0a"), Openings(b"\x0a")
+_RECEIVED, _ACK, _ATTEMPT = Openings(b"\x0a"), Openings(b"\x0a"), Openings(b"\x18")
 _NUMBER: Callable[[Entry], int] = attrgetter("message.number")
 
 
@@ -127,15 +128,61 @@ class Delivery:
         Returns them as serialized `received_messages` (field 1 of PullResponse and of StreamingPullResponse), and how
         many they are.
         """
-        if not self._ready:
+        group = self._in_order(limit, size_limit) if self.rules.ordered else self._any(limit, size_limit)
+        if not group:
             return b"", 0
-        backlog, ready, leases = self.backlog, self._ready, self.leases
+        until = self._now() + deadline
         self._takes += 1
         opening, ending = f"{self.serial:x}-{self.seeks:x}-", f"-{self._nonce}{self._takes:x}"
-        first = b"\x18\x01" if self.rules.max_attempts > 0 else b""
-        until = self._now() + deadline
+        messages = [entry.message for entry in group]
+        ack_ids = [f"{opening}{message.number}{ending}" for message in messages]
+        self.leases.update(zip(ack_ids, group, strict=True))
+        for entry, ack_id in zip(group, ack_ids, strict=True):
+            entry.ack_id, entry.deadline, entry.holder = ack_id, until, holder
+        chunks = [message.chunk for message in messages]
+        if holder is not None:
+            holder.messages += len(group)
+            holder.bytes += sum(map(len, chunks))
+        self._expire_at(until, group)
+        return self._received(ack_ids, chunks, group), len(group)
+
+    def _received(self, ack_ids: list[str], chunks: list[bytes], group: list[Entry]) -> bytes:
+        """Acknowledgment id, message and, where they are counted, delivery attempt: `ReceivedMessage`s."""
+        counted = self.rules.max_attempts > 0
+        ends = [_ATTEMPT[entry.failures + 1] for entry in group] if counted else [b""] * len(group)
+        sizes = [
+            2 + len(ack_id) + len(chunk) + len(end) for ack_id, chunk, end in zip(ack_ids, chunks, ends, strict=True)
+        ]
+        parts = zip(
+            map(_RECEIVED.__getitem__, sizes),
+            map(_ACK.__getitem__, map(len, ack_ids)),
+            map(str.encode, ack_ids),
+            chunks,
+            ends,
+            strict=True,
+        )
+        return b"".join(itertools.chain.from_iterable(parts))
+
+    def _any(self, limit: int, size_limit: int) -> list[Entry]:
+        """The next entries, where no order is kept."""
+        ready, live = self._ready, self.backlog.get
         group: list[Entry] = []
-        parts: list[bytes] = []
+        while ready and len(group) < limit:
+            for _ in range(min(limit - len(group), len(ready))):
+                item = ready.popleft()
+                if type(item) is Entry and live(item.message.number) is item:
+                    group.append(item)
+        ends = list(itertools.accumulate([len(entry.message.chunk) for entry in group]))
+        if group and ends[-1] > size_limit:
+            count = max(1, bisect.bisect_right(ends, size_limit))
+            ready.extendleft(reversed(group[count:]))
+            del group[count:]
+        return group
+
+    def _in_order(self, limit: int, size_limit: int) -> list[Entry]:
+        """The next entries, runs of their lanes among them."""
+        backlog, ready = self.backlog, self._ready
+        group: list[Entry] = []
         size = 0
         while ready and len(group) < limit:
             item = ready.popleft()
@@ -149,41 +196,24 @@ class Delivery:
             else:
                 entry = item
             message = entry.message
-            number = message.number
-            if backlog.get(number) is not entry:
+            if backlog.get(message.number) is not entry:
                 continue
-            chunk = message.chunk
-            if group and size + len(chunk) > size_limit:
+            if group and size + len(message.chunk) > size_limit:
                 ready.appendleft(item)
                 break
             if type(item) is Lane:
                 item.waiting.popleft()
-                item.out[number] = entry
+                item.out[message.number] = entry
                 if item.waiting:
                     ready.appendleft(item)
                 else:
                     item.queued = False
-            size += len(chunk)
-            ack_id = f"{opening}{number}{ending}"
-            entry.ack_id = ack_id
-            entry.deadline = until
-            leases[ack_id] = entry
+            size += len(message.chunk)
             group.append(entry)
-            attempt = b"\x18" + varint(entry.failures + 1) if first and entry.failures else first
-            length = len(ack_id)
-            rest = 2 + length + len(chunk) + len(attempt)
-            parts += (_RECEIVED[rest], _ACK[length], ack_id.encode(), chunk, attempt)
         if ready and type(lane := ready[0]) is Lane and lane.out:  # a run ends with this response
             ready.popleft()
             lane.queued = False
-        if holder is not None:
-            holder.messages += len(group)
-            holder.bytes += size
-            for entry in group:
-                entry.holder = holder
-        if group:
-            self._expire_at(until, group)
-        return b"".join(parts), len(group)
+        return group
 
     def _next(self, lane: Lane) -> Entry | None:
         while lane.waiting and self.backlog.get(lane.waiting[0].message.number) is not lane.waiting[0]:

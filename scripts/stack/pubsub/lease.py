@@ -13,6 +13,7 @@ from msgspec import Struct
 from .message import Message
 
 
+@final
 class Entry(Struct, eq=False):  # made in a tenth of the time of a class with an __init__
     """A message in a subscription's backlog. ack_id is None while it is not leased.
 

@@ -51,15 +51,15 @@ def bodies(request: bytes) -> list[bytes]:
 
 
 class Openings(dict[int, bytes]):
-    """The bytes that begin a field of so many bytes; those of short ones are made once."""
+    """What a field with a number begins with: its length, or itself. Those of small numbers are made once."""
 
     def __init__(self, field: bytes) -> None:
         self._field = field
 
-    def __missing__(self, length: int) -> bytes:
-        made = self._field + varint(length)
-        if length < 1 << 16:
-            self[length] = made
+    def __missing__(self, number: int) -> bytes:
+        made = self._field + varint(number)
+        if number < 1 << 16:
+            self[number] = made
         return made
 
 
