@@ -110,7 +110,8 @@ def run(
     finally:
         observer.close()
     if not as_json:
-        click.echo(f"\r{line(final)}, stopped", err=True)
+        why = "; noren dlq list says why" if final.dead else ""
+        click.echo(f"\r{line(final)}, stopped{why}", err=True)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:
