@@ -1,10 +1,8 @@
 """Row types of a contract, and readers that spread decoded events into flat lists of values.
 
 A reader is written as source text for the contract at hand and compiled once: straight-line attribute access while
-the event
-is hot in the cache takes half the time of walking the fields (`dataclasses` does the same for `__init__`). The text
-holds
-numbers only, never a name from a contract.
+the event is hot in the cache takes half the time of walking the fields (`dataclasses` does the same for `__init__`).
+The text holds numbers only, never a name from a contract.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -1,10 +1,8 @@
 """Objects that are created once and never changed: what the journal and the ledger stand on.
 
 Create-if-absent is the whole of the concurrency control: of two writers of one name the first wins, and the second
-learns
-it. In the cloud that is `ifGenerationMatch=0`, on a disk a hard link onto a name that must not exist: unlike O_EXCL
-on the
-final name it never shows a half-written object after a crash.
+learns it. In the cloud that is `ifGenerationMatch=0`, on a disk a hard link onto a name that must not exist: unlike
+O_EXCL on the final name it never shows a half-written object after a crash.
 """
 
 import os

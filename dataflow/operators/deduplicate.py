@@ -1,8 +1,7 @@
 """Deduplication by the contract's identity: which events are new, which are duplicates, which came again.
 
 A *redelivery* is the same accepted message once more: it is not counted again. A *duplicate* is another accepted
-message
-with the same identity. What tells them apart is the position: broker store, message id, index.
+message with the same identity. What tells them apart is the position: broker store, message id, index.
 """
 
 from dataclasses import dataclass, field

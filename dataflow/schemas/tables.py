@@ -88,8 +88,7 @@ def anonymized_table(contract: Contract, policy: Policy) -> Table:
     """`anonymized__<domain>.<stream>`, the pseudonymized lane: partitioned by event time.
 
     Every field column is NULLABLE: a method may turn what it cannot coarsen into null. The times of the table's own
-    columns
-    are as coarse as the policy makes the contract's event time.
+    columns are as coarse as the policy makes the contract's event time.
     """
     fields = [_anonymized_column(contract, policy, field) for field in contract.fields]
     types = {leaf.path: leaf.type for leaf in contract.leaves()}

@@ -1,8 +1,7 @@
 """Benchmark events: app events of about 490 bytes, the same for the same count.
 
-50,000 users drawn by Zipf's law, sessions that last about twenty events, three platforms, an IP address, an e-mail
-on 30 % of
-the events and inside 8 % of the notes, a telephone number inside 6 %.
+50,000 users drawn by Zipf's law, sessions that last about twenty events, three platforms, an IP address, an e-mail on
+30 % of the events and inside 8 % of the notes, a telephone number inside 6 %.
 """
 
 import datetime

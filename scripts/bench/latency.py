@@ -1,8 +1,8 @@
 """Latency of the computation at a rate of arrivals, in one process.
 
 Open loop: events arrive by a schedule, whatever the core does; a batch takes what has arrived, as the pull loop's
-would, and
-an event's latency is the end of its batch less its arrival. What the schedule could not be met for shows as latency.
+would, and an event's latency is the end of its batch less its arrival. What the schedule could not be met for shows
+as latency.
 """
 
 import time

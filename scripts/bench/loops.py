@@ -1,12 +1,9 @@
 """Two plain loops over the same work: what a first version looks like, and the best loop known to us.
 
-Both take the bytes of an event and give the raw row and the anonymized row as JSON: event_id, user_id, session_id
-and email become
-HMAC-SHA256 (32 hex digits); coordinates two decimals; accuracy, device_model and properties.referrer go; an IPv4
-address becomes
-its /24; os_version its major; e-mail addresses and telephone numbers in properties.note a tag. A missing field, a
-wrong type, an
-unknown event_type or a latitude out of range is an error.
+Both take the bytes of an event and give the raw row and the anonymized row as JSON: event_id, user_id, session_id and
+email become HMAC-SHA256 (32 hex digits); coordinates two decimals; accuracy, device_model and properties.referrer go;
+an IPv4 address becomes its /24; os_version its major; e-mail addresses and telephone numbers in properties.note a
+tag. A missing field, a wrong type, an unknown event_type or a latitude out of range is an error.
 """
 
 import copy

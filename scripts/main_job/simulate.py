@@ -1,8 +1,7 @@
 """The app's users, simulated: the same events for the same seed.
 
 Sessions of people drawn by Zipf's law, around a home in Tokyo, walking from screen to screen; about one event in a
-hundred
-each malformed, sent twice, and late.
+hundred each malformed, sent twice, and late.
 """
 
 import datetime

@@ -3,7 +3,7 @@
 from dataflow.compiled.loop import compiled
 from dataflow.compiled.views import Numbers
 from dataflow.core.plain.numbers import canonical
-from dataflow.core.plain.scan import blanks, word_at
+from dataflow.core.plain.scan import blanks, same, word_at
 from dataflow.core.plain.texts import text_end
 from dataflow.core.plain.values import IS_OBJECT, KEY_FIRST, KEY_LENGTH, KEY_START, MOST_MAP_DEPTH, MOST_MAP_KEYS
 
@@ -93,13 +93,6 @@ def anything(buffer: Numbers, place: int, room: Numbers) -> tuple[int, bool]:
 def _repeated(buffer: Numbers, start: int, length: int, room: Numbers, first: int, last: int) -> bool:
     """Whether a sister has the same name."""
     for key in range(first, last):
-        if room[KEY_LENGTH, key] == length:
-            same = True
-            begin = room[KEY_START, key]
-            for offset in range(length):
-                if buffer[start + offset] != buffer[begin + offset]:
-                    same = False
-                    break
-            if same:
-                return True
+        if room[KEY_LENGTH, key] == length and same(buffer, start, buffer, room[KEY_START, key], length):
+            return True
     return False

@@ -13,7 +13,7 @@ from dataflow.core.plain.free_form import anything
 from dataflow.core.plain.layout import MOST_DEPTH, Kind, Of, Tables
 from dataflow.core.plain.names import labelled, named
 from dataflow.core.plain.numbers import decimal, integer
-from dataflow.core.plain.scan import blanks, word_at
+from dataflow.core.plain.scan import blanks, same, word_at
 from dataflow.core.plain.texts import text_end
 from dataflow.core.plain.times import micros
 from dataflow.core.plain.values import ESCAPED, HINT, NODE, SEEN, SPACED, Values
@@ -198,13 +198,6 @@ def _fits(buffer: Numbers, start: int, length: int, escaped: bool, plain: bool, 
 @compiled
 def _allowed(buffer: Numbers, start: int, length: int, allowed: Numbers, spans: Numbers, first: int, last: int) -> bool:
     for number in range(first, last):
-        if spans[number, 1] == length:
-            same = True
-            begin = spans[number, 0]
-            for offset in range(length):
-                if buffer[start + offset] != allowed[begin + offset]:
-                    same = False
-                    break
-            if same:
-                return True
+        if spans[number, 1] == length and same(buffer, start, allowed, spans[number, 0], length):
+            return True
     return False

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dataflow.compiled.loop import inlined
+from dataflow.compiled.loop import compiled, inlined
 from dataflow.compiled.simd import load8
 from dataflow.compiled.views import Numbers
 
@@ -14,6 +14,15 @@ def blanks(buffer: Numbers, place: int) -> int:
     ):
         place += 1
     return place
+
+
+@compiled
+def same(one: Numbers, first: int, other: Numbers, second: int, length: int) -> bool:
+    """Whether the same bytes stand at both places."""
+    for offset in range(length):
+        if one[first + offset] != other[second + offset]:
+            return False
+    return True
 
 
 @inlined
