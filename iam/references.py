@@ -61,8 +61,10 @@ HIDING = (
     exp.Describe,
     exp.Show,
     exp.Summarize,
+    exp.Columns,
 )
-"""Expressions that may name a table in a way that is not seen here, or read files."""
+"""Expressions that may name a table or columns in a way that is not seen here, or read files. COLUMNS('p.*') is no
+function of BigQuery, but one of engines that stand in for it."""
 
 
 class UnreadableSQLError(Exception):
@@ -203,6 +205,9 @@ def _folded(name: str) -> str:
 def _refuse_hiding(node: exp.Expr) -> None:
     if isinstance(node, HIDING):
         raise UnreadableSQLError("The statement has a construct that is not understood here.")
+    alias = node.args.get("alias") if isinstance(node, exp.Table | exp.Subquery) else None
+    if isinstance(alias, exp.TableAlias) and alias.columns:  # not GoogleSQL, and t(a, b) hides what b is
+        raise UnreadableSQLError("Other names for the columns of a table are not understood here.")
     if isinstance(node, exp.Parameter) and isinstance(node.this, exp.Parameter):
         raise UnreadableSQLError("System variables are not served here.")
     called = isinstance(node.parent, exp.Dot) and node.parent.expression is node  # as a.f(): its namespace is checked

@@ -180,8 +180,12 @@ def test_pain_11_a_view_and_its_dataset_depend_on_each_other(write):
 
 
 def test_pain_12_policy_tags_go_missing():
-    """dbt-adapters#1338, dbt-core#3304, fabric#1532. The check after the build fails closed."""
-    stands("scripts/stack/gateway/test_governed.py", "test_a_view_that_lost_a_policy_tag_is_authorized_nowhere")
+    """dbt-adapters#1338, dbt-core#3304, fabric#1532. They are given back; the check after the build fails closed."""
+    stands(
+        "scripts/stack/gateway/test_governed.py",
+        "test_a_view_that_lost_a_policy_tag_gets_it_back_before_it_is_authorized",
+        "test_a_view_without_the_column_of_a_policy_tag_is_authorized_nowhere",
+    )
 
 
 def test_pain_13_access_files_are_misread(project, write):

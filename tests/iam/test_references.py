@@ -47,6 +47,9 @@ def test_every_table_is_named(sql):
 
 REFUSED = [
     "SELECT * FROM t",
+    "SELECT COLUMNS('p.*') FROM d.t",
+    "SELECT b FROM d.t AS t(a, b)",
+    "SELECT b FROM (SELECT * FROM d.t) AS t(a, b)",
     "WITH a AS (SELECT * FROM a) SELECT 1",
     "WITH RECURSIVE a AS (SELECT * FROM a) SELECT * FROM a",
     "WITH RECURSIVE a AS (SELECT * FROM a UNION ALL SELECT 1) SELECT * FROM a",

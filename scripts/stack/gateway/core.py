@@ -97,11 +97,6 @@ def parse_json(content: bytes) -> Any:
         raise errors.invalid("Invalid JSON payload received.") from None
 
 
-def mapping(value: Any) -> dict[str, Any]:
-    """`value` where it is an object, else an empty one: what a request leaves out and what it gets wrong look alike."""
-    return value if isinstance(value, dict) else {}
-
-
 def table_path(table: TableName) -> str:
     return path("projects", table.project, "datasets", table.dataset, "tables", table.table)
 

@@ -7,7 +7,8 @@ import httpx
 from iam.engine import Action
 from iam.references import DATASET
 from scripts.stack.gateway import errors
-from scripts.stack.gateway.core import Answer, Call, Core, dataset_path, mapping
+from scripts.stack.gateway.core import Answer, Call, Core, dataset_path
+from scripts.stack.gateway.resources import mapping
 from scripts.stack.gateway.upstream import path
 
 CREATOR_RIGHTS = "OWNER"

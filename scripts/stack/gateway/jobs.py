@@ -6,10 +6,10 @@ import httpx
 
 from iam.engine import Action, TableName
 from scripts.stack.gateway import errors, resources
-from scripts.stack.gateway.core import Answer, Call, Core, mapping
+from scripts.stack.gateway.core import Answer, Call, Core
 from scripts.stack.gateway.owners import CHILD, JOB_ID
 from scripts.stack.gateway.queries import Queries, refuse_sessions
-from scripts.stack.gateway.resources import Json
+from scripts.stack.gateway.resources import Json, mapping
 from scripts.stack.gateway.upstream import path
 
 LIST_PARAMETERS = ("stateFilter", "minCreationTime", "maxCreationTime")

@@ -117,6 +117,7 @@ class Queries:
             given, resources.LOAD_KEYS, "A load job", ("sourceUris", "preserveAsciiControlCharacters")
         )
         self.destination(said.get("destinationTable"))
+        resources.check_defaults(resources.mapping(said.get("schema")).get("fields"))
         return said
 
     def copy(self, given: Any) -> Json:

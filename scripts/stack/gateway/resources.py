@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from iam.engine import TableName
-from iam.references import DATASET, PROJECT
+from iam.references import DATASET, PROJECT, UnreadableSQLError, parse, tables
 from scripts.stack.gateway import errors
 
 Json = dict[str, Any]
@@ -119,5 +119,25 @@ def table_resource(given: Any, name: TableName) -> Json:
     said |= {
         key: None for key, value in given.items() if value is None and key in TABLE_KEYS - {"view", "materializedView"}
     }
+    check_defaults(mapping(said.get("schema")).get("fields"))
     reference = {"projectId": name.project, "datasetId": name.dataset, "tableId": name.table}
     return {**said, "tableReference": reference}
+
+
+def check_defaults(fields: Any) -> None:
+    """A column's default is a value, in BigQuery too: no subquery, which would read for who inserts."""
+    for field in fields if isinstance(fields, list) else ():
+        default = mapping(field).get("defaultValueExpression")
+        try:
+            trees = parse(f"SELECT {default}") if default is not None else []
+            plain = len(trees) <= 1 and not any(list(tables(tree, "", None)) for tree in trees)
+        except (UnreadableSQLError, ValueError):
+            plain = False
+        if not plain:
+            raise errors.not_served("A default value that reads a table, or that is not understood,")
+        check_defaults(mapping(field).get("fields"))
+
+
+def mapping(value: Any) -> Json:
+    """`value` where it is an object, else an empty one: what a request leaves out and what it gets wrong look alike."""
+    return value if isinstance(value, dict) else {}

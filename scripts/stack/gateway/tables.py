@@ -9,8 +9,8 @@ from iam.engine.denials import no_table
 from iam.references import UnreadableSQLError, parse, tables, view_sources
 from scripts.stack.gateway import errors, resources
 from scripts.stack.gateway.catalogue import tags
-from scripts.stack.gateway.core import Call, Core, dataset_path, mapping, table_path
-from scripts.stack.gateway.resources import RESULTS, Json
+from scripts.stack.gateway.core import Call, Core, dataset_path, table_path
+from scripts.stack.gateway.resources import RESULTS, Json, mapping
 from scripts.stack.gateway.upstream import path
 
 PAGE = ("maxResults", "pageToken")

@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from scripts.stack.gateway import errors, jobs
-from scripts.stack.gateway.core import Answer, Call, Core, mapping, parse_json
+from scripts.stack.gateway.core import Answer, Call, Core, parse_json
+from scripts.stack.gateway.resources import mapping
 from scripts.stack.gateway.upstream import UPLOAD, path
 
 

@@ -85,6 +85,19 @@ QUERIES = {
     "tagged column by wildcard": "SELECT place FROM `open.tagge*`",
     "tagged column of the past": "SELECT place FROM open.tagged FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()",
     "tagged column by pipe": "FROM open.tagged |> SELECT place",
+    "tagged column by a pattern": "SELECT COLUMNS('pl.*') FROM open.tagged",
+    "tagged column by a pattern, quoted": "SELECT `columns`('place') FROM open.tagged",
+    "tagged column by a pattern, unpacked": "SELECT COALESCE(*COLUMNS('pl.*')) FROM open.tagged",
+    "tagged column by a test of its name": "SELECT COLUMNS(c -> c LIKE 'p%') FROM open.tagged",
+    "tagged column by another name of the table's": "SELECT b FROM open.tagged AS t(a, b)",
+    "tagged column by its neighbour's name": "SELECT x FROM open.tagged AS t(y, x)",
+    "tagged column by another name, through a view": "CREATE VIEW mine.v AS SELECT b FROM open.tagged AS t(a, b)",
+    "tagged column by its place in the row": "SELECT t[2] FROM open.tagged AS t",
+    "tagged column of the row by its name": "SELECT t['place'] FROM open.tagged AS t",
+    "tagged column under the alias of the table": "SELECT place FROM open.tagged AS place",
+    "tagged column in a sort by all": "SELECT x FROM open.tagged ORDER BY ALL",
+    "tagged column by an aggregate's HAVING": "SELECT ANY_VALUE(x HAVING MAX place) FROM open.tagged",
+    "tagged column in a search of the row": "SELECT x FROM open.tagged AS t WHERE SEARCH(t, 'hush')",
     "clone of a tagged table": "CREATE TABLE mine.copy CLONE open.tagged",
     "masked column": "SELECT place FROM open.masked",
     "star with a masked column": "SELECT * FROM open.masked",
@@ -144,6 +157,13 @@ def test_a_default_dataset_opens_nothing(stage: Rehearsal, attempt: str):
     assert SECRET not in answer.text
 
 
+def test_a_default_that_is_a_value_is_no_attempt(stage: Rehearsal):
+    schema = with_default("CAST(CURRENT_DATE() AS STRING)")
+    body = {"tableReference": {"tableId": "with_default"}, "schema": schema}
+    assert stage.ask(ANA, "POST", "/datasets/mine/tables", json=body).status_code == 200
+    assert stage.ask(ANA, "DELETE", "/datasets/mine/tables/with_default").status_code == 204
+
+
 @pytest.mark.parametrize("name", ["open.ENTRIES", "OPEN.entries", "open.Tagged", "Open.TAGGED"])
 def test_other_letters_open_nothing(stage: Rehearsal, name: str):
     answer = stage.query(ANA, f"SELECT * FROM {name}")
@@ -163,7 +183,41 @@ def copy(source: str) -> dict:
 
 
 SOURCE = table_copy("open.entries")["sourceTable"]
+
+
+def with_default(expression: str) -> dict:
+    return {"fields": [{"name": "x", "type": "STRING", "defaultValueExpression": expression}]}
+
+
 REQUESTS = {
+    "default value that reads": (
+        "POST",
+        "/datasets/mine/tables",
+        {"json": {"tableReference": {"tableId": "d"}, "schema": with_default("(SELECT max(x) FROM shut.t)")}},
+    ),
+    "default value that reads, in a struct": (
+        "PATCH",
+        "/datasets/mine/tables/entries",
+        {
+            "json": {
+                "schema": {"fields": [{"name": "s", "type": "RECORD", **with_default("(SELECT max(x) FROM shut.t)")}]}
+            }
+        },
+    ),
+    "default value that reads, in a load": (
+        "POST",
+        "/jobs",
+        {
+            "json": {
+                "configuration": {
+                    "load": {
+                        "destinationTable": table_copy("open.entries")["destinationTable"],
+                        "schema": with_default("(SELECT max(x) FROM shut.t)"),
+                    }
+                }
+            }
+        },
+    ),
     "copy of filtered rows": ("POST", "/jobs", {"json": copy("open.entries")}),
     "copy of a tagged table": ("POST", "/jobs", {"json": copy("open.tagged")}),
     "copy of one's own filtered rows": ("POST", "/jobs", {"json": copy("mine.entries")}),
