@@ -9,11 +9,10 @@ import numpy as np
 import polars as pl
 
 from dataflow.contract import Contract
-from dataflow.core.apart import apart
 from dataflow.core.batch import Batch, Times
 from dataflow.core.decode import Decoder
 from dataflow.core.formats import Schemas, Unpacked, Unpacker
-from dataflow.core.plan import EPOCH, TOKEN, Plan
+from dataflow.core.plan import EPOCH, KeyedPlan, Plan
 from dataflow.core.rejects import Reject
 from dataflow.core.validate import INDEX, RECEIVED, Validator
 from dataflow.countries import Countries
@@ -67,9 +66,7 @@ class Anonymizer:
         self._decoder = Decoder(contract)
         self._validator = Validator(contract)
         self._paths = [column.path for column in contract.columns()]
-        self._raw = self._plan.raw()
-        self._shared = self._plan.shared()
-        self._anonymized = self._plan.anonymized()
+        self._keyed: dict[int, KeyedPlan] = {}
 
     def unpack(
         self,
@@ -97,6 +94,7 @@ class Anonymizer:
             ]
         )
         frame, late_rejects = self._validator.validate(frame)
+        frame = frame.with_columns(frame[RECEIVED].cast(pl.Datetime("us", "UTC")))
         frames = self._by_epoch(frame)
         parts = [self._rows(part, epoch) for epoch, part in frames]
         return Outcome(
@@ -108,27 +106,27 @@ class Anonymizer:
         )
 
     def _by_epoch(self, frame: pl.DataFrame) -> list[tuple[int, pl.DataFrame]]:
-        """(key epoch, its rows with the epoch as a column); nearly always one."""
+        """(key epoch, its rows); nearly always one."""
         moments = frame[self.contract.event_time]
         first, last = moments.min(), moments.max()
         if first is None:
-            return [(0, frame.with_columns(pl.lit(0, dtype=pl.Int64).alias(EPOCH)))]
+            return [(0, frame)]
         assert isinstance(first, datetime.datetime)
         assert isinstance(last, datetime.datetime)
         epoch = epoch_of(first)
         if epoch == epoch_of(last):
-            return [(epoch, frame.with_columns(pl.lit(epoch, dtype=pl.Int64).alias(EPOCH)))]
+            return [(epoch, frame)]
         parts = frame.with_columns(self._plan.epoch()).partition_by(EPOCH, maintain_order=True)
         return [(part[EPOCH][0], part) for part in parts]
 
     def _rows(self, frame: pl.DataFrame, epoch: int) -> tuple[pl.DataFrame, pl.DataFrame]:
         """(raw, anonymized) rows of a frame of one key epoch."""
-        purpose = self.policy.purpose(self.contract)
-        key = self._keys.token_key(purpose, epoch)
-        context = Context(key, self._country, partial(self._keys.deterministic_key, purpose, epoch), self._city)
-        frame = frame.with_columns(self._plan.token(key))
-        values = apart(frame.select(self._plan.values(context)), self._shared)
-        return frame.select(self._raw), values.select(self._anonymized)
+        if epoch not in self._keyed:
+            purpose = self.policy.purpose(self.contract)
+            key = self._keys.token_key(purpose, epoch)
+            context = Context(key, self._country, partial(self._keys.deterministic_key, purpose, epoch), self._city)
+            self._keyed[epoch] = KeyedPlan(self._plan, context, epoch)
+        return self._keyed[epoch].rows(frame)
 
 
-__all__ = ["TOKEN", "Anonymizer", "Outcome"]
+__all__ = ["Anonymizer", "Outcome"]

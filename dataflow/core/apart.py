@@ -7,24 +7,18 @@ column's buffers (Arrow's IPC does) writes them out. What goes through the curta
 Layout: https://arrow.apache.org/docs/format/Columnar.html#variable-size-binary-view-layout
 """
 
-from collections.abc import Iterable
-
 import numpy as np
 import polars as pl
 
 
-def apart(frame: pl.DataFrame, shared: Iterable[str]) -> pl.DataFrame:
-    """The frame with these columns copied where they may hide something: a copy holds its values and nothing else."""
-    return frame.with_columns(_copied(frame[name]) for name in shared if _may_hide(frame[name]))
-
-
-def _copied(column: pl.Series) -> pl.Series:
+def apart(column: pl.Series) -> pl.Series:
+    """The column, copied where it may hide something: a copy holds its values and nothing else."""
+    if not _may_hide(column):
+        return column
     array = column.to_arrow(compat_level=pl.CompatLevel.oldest())
     if column.null_count() or column.dtype.is_nested():
         array = array.take(np.arange(len(array)))  # takes no value that is null, at any depth
-    copied = pl.from_arrow(array)
-    assert isinstance(copied, pl.Series)
-    return copied.alias(column.name)
+    return pl.Series(column.name, array)
 
 
 def _may_hide(column: pl.Series) -> bool:

@@ -1,144 +1,154 @@
-"""The plan of one stream: contract and policy compiled into columnar expressions.
+"""The plan of one stream: contract and policy compiled into functions of columns.
 
-Inside the core a frame is flat, one column a leaf, named by its dotted path; structs are made on the way out.
+Inside the core a frame is flat, one column a leaf, named by its dotted path; structs are made on the way out. Where a
+method is a function of its column it is called as one: polars plans a query around every expression, which costs a
+small batch more than the work. All other methods are one query together.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 
 import polars as pl
 
-from dataflow.contract import Contract, Field, FieldType
+from dataflow.contract import Contract, Field
+from dataflow.core.apart import apart
 from dataflow.core.arrays import changed
-from dataflow.core.validate import RECEIVED
-from dataflow.keys import TokenKey, epoch_expression
-from dataflow.methods import Context
+from dataflow.core.packing import Packing
+from dataflow.core.validate import INDEX, RECEIVED
+from dataflow.keys import epoch_expression
+from dataflow.methods import Context, Method
+from dataflow.methods.base import Function
 from dataflow.methods.token import Token
 from dataflow.policy import Policy
-from dataflow.schemas import Column, anonymized_table, raw_table
+from dataflow.schemas import anonymized_table, raw_table
 
-TOKEN, EPOCH = "#token", "#epoch"
+EPOCH = "#epoch"
 
 UNIT_SEPARATOR = "\x1f"
 """Between the parts of an identity of several fields."""
 
+_OWN = 7
+"""Columns of the tables' own, `batch_id` first; what a contract declares comes behind."""
 
-@dataclass(frozen=True)
+
 class Plan:
-    """What the anonymizer does to a flat, validated frame of one key epoch."""
+    """What the anonymizer does to a flat, validated frame, whatever its keys."""
 
-    contract: Contract
-    policy: Policy
+    def __init__(self, contract: Contract, policy: Policy) -> None:
+        self.contract = contract
+        self.policy = policy
+        self.raw = Packing(raw_table(contract).columns[_OWN:])
+        self.anonymized = Packing(anonymized_table(contract, policy).columns[_OWN:])
+        self.shared = frozenset(self._shared())
 
     def epoch(self) -> pl.Expr:
         return epoch_expression(pl.col(self.contract.event_time)).alias(EPOCH)
 
-    def token(self, key: TokenKey) -> pl.Expr:
-        """The event's token: the keyed token of its identity."""
-        leaves = {leaf.path: leaf for leaf in self.contract.leaves()}
-        parts = [
-            pl.col(path) if leaves[path].type is FieldType.STRING else pl.col(path).cast(pl.String)
-            for path in self.contract.identity
-        ]
-        text = parts[0] if len(parts) == 1 else pl.concat_str(parts, separator=UNIT_SEPARATOR)
-        return key.expression(text).alias(TOKEN)
-
-    def raw(self) -> list[pl.Expr]:
-        """The raw table's columns, but for `batch_id`."""
-        table = raw_table(self.contract)
-        values = {
-            column.path: pl.col(column.path).fill_null([]) if column.items else pl.col(column.path)
-            for column in self.contract.columns()
-        }
-        fields = [_packed(column, values) for column in table.columns[7:]]
-        return [*self._own(pl.col(self.contract.event_time), _received()), *fields]
-
-    def values(self, context: Context) -> list[pl.Expr]:
-        """The anonymized values, flat, under their paths; `anonymized` makes rows of them.
-
-        Each is computed here once: packing asks for a value more than once.
-        """
-        context = replace(context, subject=self._subject(context.key))
-        sources = {column.path: column for column in self.contract.columns()}
-        values = {
-            path: value
-            for path, column in sources.items()
-            if (value := changed(pl.col(path), column, partial(self._value, context=context))) is not None
-        }
-        for derived in self.policy.stream(self.contract).derive:
-            source = sources[derived.source]
-            value = derived.method.expression(pl.col(source.path), source, context)
-            assert value is not None
-            values[derived.name] = value
-        time = sources[self.contract.event_time]
-        method = self.policy.method(self.contract, time)
-        received = method.expression(_received(), time, context)
-        assert received is not None
-        return [
-            pl.col(TOKEN),
-            pl.col(EPOCH),
-            received.alias(RECEIVED),
-            *(value.alias(path) for path, value in values.items()),
-        ]
-
-    def anonymized(self) -> list[pl.Expr]:
-        """The anonymized table's columns, but for `batch_id`, from a frame of `values`."""
-        table = anonymized_table(self.contract, self.policy)
-        leaves = [leaf for column in table.columns[7:] for leaf in _whole(column)]
-        values = {leaf.path: pl.col(leaf.path) for leaf in leaves}
-        fields = [_packed(column, values) for column in table.columns[7:]]
-        return [*self._own(pl.col(self.contract.event_time), pl.col(RECEIVED)), *fields]
-
-    def shared(self) -> list[str]:
-        """Which of `values` may share memory with the values that came in."""
+    def _shared(self) -> Iterator[str]:
+        """Which anonymized values may share memory with the values that came in."""
         scalars = [column for column in self.contract.columns() if column.items is None]
         made = {column.path for column in scalars if self.policy.method(self.contract, column).own_bytes}
         made |= {derived.name for derived in self.policy.stream(self.contract).derive if derived.method.own_bytes}
-        table = anonymized_table(self.contract, self.policy)
-        return [leaf.path for column in table.columns[7:] for leaf in _whole(column) if leaf.path not in made]
+        return (leaf.path for leaf in self.anonymized.leaves if leaf.path not in made)
 
-    def _subject(self, key: TokenKey) -> pl.Expr | None:
-        """The token of the person that an event is about, null where the event does not say."""
-        path = self.contract.subject
-        return None if path is None else key.expression(pl.col(path).cast(pl.String))
 
-    def _own(self, event_time: pl.Expr, receive_time: pl.Expr) -> list[pl.Expr]:
-        return [
-            pl.col(TOKEN).alias("event_token"),
-            event_time.alias("event_time"),
-            receive_time.alias("receive_time"),
-            pl.col(EPOCH).alias("key_epoch"),
-            pl.lit(self.contract.version).alias("contract_version"),
-            pl.lit(self.policy.version).alias("policy_version"),
+class KeyedPlan:
+    """The plan for rows of one key epoch. To make one takes as long as a small batch; threads may share it."""
+
+    def __init__(self, plan: Plan, context: Context, epoch: int) -> None:
+        contract, policy = plan.contract, plan.policy
+        self._plan = plan
+        self._key = context.key
+        subject = None if contract.subject is None else self._key.expression(pl.col(contract.subject).cast(pl.String))
+        self._context = replace(context, subject=subject)
+        self._functions: list[tuple[str, str, Function]] = []
+        """(path or name of a value, path of its source, what makes it)."""
+        self._expressions: list[pl.Expr] = [pl.col(INDEX)]
+        """All other values; with a column as long as the frame, for there are methods that give one value for all."""
+        self._tokens: list[str] = []
+        """Paths of the values that are the event's token."""
+        columns = {column.path: column for column in contract.columns()}
+        for path, column in columns.items():
+            self._add(path, column)
+        for derived in policy.stream(contract).derive:
+            self._add_made(derived.name, derived.source, columns[derived.source], derived.method)
+        time = columns[contract.event_time]
+        self._add_made(RECEIVED, RECEIVED, time, policy.method(contract, time))
+        self._own = [
+            pl.Series("key_epoch", [epoch], pl.Int64()),
+            pl.Series("contract_version", [contract.version], pl.String()),
+            pl.Series("policy_version", [policy.version], pl.String()),
         ]
 
-    def _value(self, value: pl.Expr, leaf: Field, context: Context) -> pl.Expr | None:
-        method = self.policy.method(self.contract, leaf)
-        if isinstance(method, Token) and (leaf.path,) == self.contract.identity:
-            return pl.col(TOKEN)  # made already
-        return method.expression(value, leaf, context)
+    def rows(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """(raw, anonymized) rows, all columns but `batch_id`. frame: with times typed."""
+        plan, token = self._plan, self._token(frame)
+        own = [column.new_from_index(0, frame.height) for column in self._own]
+        raw = {leaf.path: _no_null(frame[leaf.path]) if leaf.repeated else frame[leaf.path] for leaf in plan.raw.leaves}
+        values = self._values(frame, token)
+        for leaf in plan.anonymized.leaves:
+            if leaf.path in plan.shared:
+                values[leaf.path] = apart(values[leaf.path])
+        time = plan.contract.event_time
+        return (
+            _table(token, frame[time], frame[RECEIVED], own, plan.raw.packed(raw)),
+            _table(token, values[time], values[RECEIVED], own, plan.anonymized.packed(values)),
+        )
+
+    def _add(self, path: str, column: Field) -> None:
+        policy, contract = self._plan.policy, self._plan.contract
+        if column.items is not None:
+            value = changed(pl.col(path), column, self._expression)
+            if value is not None:
+                self._expressions.append(value.alias(path))
+        elif isinstance(method := policy.method(contract, column), Token) and (path,) == contract.identity:
+            self._tokens.append(path)  # made already
+        else:
+            self._add_made(path, path, column, method)
+
+    def _add_made(self, name: str, source: str, column: Field, method: Method) -> None:
+        """A value that a method makes of a whole column. column: what the contract says of the source."""
+        function = _function(method, column, self._context)
+        if function is not None:
+            self._functions.append((name, source, function))
+        elif (value := method.expression(pl.col(source), column, self._context)) is not None:
+            self._expressions.append(value.alias(name))
+
+    def _expression(self, value: pl.Expr, leaf: Field) -> pl.Expr | None:
+        return self._plan.policy.method(self._plan.contract, leaf).expression(value, leaf, self._context)
+
+    def _values(self, frame: pl.DataFrame, token: pl.Series) -> dict[str, pl.Series]:
+        """The anonymized values, flat, by path or name."""
+        values = {name: function(frame[source]) for name, source, function in self._functions}
+        values |= dict.fromkeys(self._tokens, token)
+        if len(self._expressions) > 1:
+            made = frame.select_seq(self._expressions)
+            values |= {column.name: column for column in made.get_columns()}
+        return values
+
+    def _token(self, frame: pl.DataFrame) -> pl.Series:
+        """The event's token: the keyed token of its identity."""
+        parts = [frame[path].cast(pl.String) for path in self._plan.contract.identity]
+        if len(parts) == 1:
+            return self._key.tokens(parts[0])
+        text = pl.concat_str(pl.all(), separator=UNIT_SEPARATOR)
+        return self._key.tokens(pl.DataFrame(parts).select(text).to_series())
 
 
-def _received() -> pl.Expr:
-    return pl.col(RECEIVED).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+def _function(method: Method, column: Field, context: Context) -> Function | None:
+    """The method's function, unless a class below the one that has it says something else in `expression`."""
+    kinds = type(method).__mro__
+    first = next(kind for kind in kinds if "function" in vars(kind) or "expression" in vars(kind))
+    return method.function(column, context) if "function" in vars(first) else None
 
 
-def _whole(column: Column) -> Iterator[Column]:
-    """The columns that are one value an event: scalars and arrays."""
-    if not column.children or column.repeated:
-        yield column
-        return
-    for child in column.children:
-        yield from _whole(child)
+def _table(
+    token: pl.Series, event_time: pl.Series, receive_time: pl.Series, own: list[pl.Series], fields: list[pl.Series]
+) -> pl.DataFrame:
+    times = [event_time.alias("event_time"), receive_time.alias("receive_time")]
+    return pl.DataFrame([token.alias("event_token"), *times, *own, *fields])
 
 
-def _packed(column: Column, values: dict[str, pl.Expr]) -> pl.Expr:
-    """A column's expression; an object all of whose parts are null is null itself, unless it is required."""
-    if not column.children or column.repeated:
-        return values[column.path].alias(column.name)
-    parts = [_packed(child, values) for child in column.children]
-    packed = pl.struct(parts)
-    if not column.required:
-        packed = pl.when(pl.any_horizontal(part.is_not_null() for part in parts)).then(packed)
-    return packed.alias(column.name)
+def _no_null(array: pl.Series) -> pl.Series:
+    """No array is an empty array: BigQuery knows no other."""
+    return array.fill_null([]) if array.null_count() else array

@@ -1,9 +1,9 @@
 """Checks that are cheaper on a column than on a value: timestamps, dates, patterns, and times that cannot be."""
 
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import polars as pl
 
@@ -38,13 +38,13 @@ INDEX = "#index"
 class _Check:
     """good: true where the (present) value passes.
 
-    sure: one value; true only if every present value passes. Cheaper than `good`, and all there is to do for most
-    batches.
+    sure: of a whole frame; true only if every present value passes. Cheaper than `good`, and all there is to do for
+    most batches.
     """
 
     field: Field
     good: pl.Expr
-    sure: pl.Expr
+    sure: Callable[[pl.DataFrame], bool]
     reason: Reason
     message: str
 
@@ -76,9 +76,7 @@ class Validator:
         if frame.is_empty():
             return frame, []
         parsed = all(typed[path].null_count() == text[path].null_count() for path in text)
-        if parsed and frame.select(check.sure.alias(str(n)) for n, check in enumerate(self._checks)).row(0).count(
-            True
-        ) == (len(self._checks)):
+        if parsed and all(check.sure(frame) for check in self._checks):
             return frame, []
         return self._sort_out(frame.with_columns(series.alias(f"#{path}") for path, series in text.items()))
 
@@ -114,25 +112,28 @@ def _checks(contract: Contract, leaf: Field, column: pl.Expr) -> list[_Check]:
     checks: list[_Check] = []
     if leaf.type is FieldType.TIMESTAMP:
         message = "must be an RFC 3339 time with a zone, such as 2024-01-15T10:30:00Z"
-        micros = column.dt.timestamp("us")
-        checks.append(_between(leaf, micros, *BIGQUERY_RANGE, Reason.INVALID_TIMESTAMP, message))
+        good = column.dt.timestamp("us").is_between(*BIGQUERY_RANGE)
+        checks.append(_Check(leaf, good, _inside(leaf, *BIGQUERY_RANGE), Reason.INVALID_TIMESTAMP, message))
     if leaf.type is FieldType.DATE:
         message = "must be a date such as 2024-01-15"
-        checks.append(_between(leaf, column, *STORABLE_DATES, Reason.INVALID_DATE, message))
+        days = (_days(date) for date in STORABLE_DATES)
+        checks.append(
+            _Check(leaf, column.is_between(*STORABLE_DATES), _inside(leaf, *days), Reason.INVALID_DATE, message)
+        )
     if leaf.path == contract.event_time:
         micros = column.dt.timestamp("us")
         latest = pl.col(RECEIVED) + FUTURE_ALLOWANCE
         minutes = FUTURE_ALLOWANCE // 60_000_000
         message = f"lies more than {minutes} minutes after the message was received"
-        checks.append(_Check(leaf, micros <= latest, micros.max() <= latest.min(), Reason.FUTURE_EVENT, message))
+        checks.append(_Check(leaf, micros <= latest, partial(_none_ahead, leaf), Reason.FUTURE_EVENT, message))
         message = "lies before the year 2000"
-        checks.append(_Check(leaf, micros >= EARLIEST, micros.min() >= EARLIEST, Reason.TOO_OLD, message))
+        checks.append(_Check(leaf, micros >= EARLIEST, _inside(leaf, EARLIEST, 1 << 63), Reason.TOO_OLD, message))
     pattern = UUID if leaf.constraints.format == "uuid" else leaf.constraints.pattern
     if pattern is not None:
         _compile(contract, leaf, pattern)
         kind = "must be a UUID" if leaf.constraints.format == "uuid" else "does not match the contract's pattern"
         fits = column.str.contains(pattern)
-        checks.append(_Check(leaf, fits, fits.all(), Reason.INVALID_FORMAT, kind))
+        checks.append(_Check(leaf, fits, partial(_all_fit, leaf, pattern), Reason.INVALID_FORMAT, kind))
     return checks
 
 
@@ -152,9 +153,32 @@ def _good(contract: Contract, leaf: Field, number: int, value: pl.Expr) -> pl.Ex
     return _checks(contract, leaf, value)[number].good
 
 
-def _between(leaf: Field, column: pl.Expr, low: Any, high: Any, reason: Reason, message: str) -> _Check:
-    inside = ((column.min() >= low) & (column.max() <= high)).fill_null(True)  # null: no value is present
-    return _Check(leaf, column.is_between(low, high), inside, reason, message)
+def _bounds(column: pl.Series) -> tuple[int, int] | None:
+    """The least and the greatest microsecond or day; None where no value is present."""
+    numbers = column.cast(pl.Int64)
+    low, high = numbers.min(), numbers.max()
+    return None if low is None or high is None else (int(str(low)), int(str(high)))
+
+
+def _inside(leaf: Field, low: int, high: int) -> Callable[[pl.DataFrame], bool]:
+    def sure(frame: pl.DataFrame) -> bool:
+        bounds = _bounds(frame[leaf.path])
+        return bounds is None or (low <= bounds[0] and bounds[1] <= high)
+
+    return sure
+
+
+def _none_ahead(leaf: Field, frame: pl.DataFrame) -> bool:
+    bounds, received = _bounds(frame[leaf.path]), _bounds(frame[RECEIVED])
+    return bounds is None or received is None or bounds[1] <= received[0] + FUTURE_ALLOWANCE
+
+
+def _all_fit(leaf: Field, pattern: str, frame: pl.DataFrame) -> bool:
+    return frame[leaf.path].str.contains(pattern).all()
+
+
+def _days(date: datetime.date) -> int:
+    return (date - datetime.date(1970, 1, 1)).days
 
 
 def _compile(contract: Contract, leaf: Field, pattern: str) -> None:

@@ -7,7 +7,7 @@ import msgspec
 import polars as pl
 
 from dataflow.contract import Classification, Field
-from dataflow.methods.base import PERSONAL, TEXT, Context, Method
+from dataflow.methods.base import PERSONAL, TEXT, Context, Function, Method
 
 
 class TruncateIp(Method, frozen=True):
@@ -31,6 +31,9 @@ class TruncateIp(Method, frozen=True):
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
         return column.map_batches(self._truncate, return_dtype=pl.String)
+
+    def function(self, field: Field, context: Context) -> Function:
+        return self._truncate
 
     def _truncate(self, values: pl.Series) -> pl.Series:
         """IPv4 addresses in a compiled loop; every other one by one, each once."""

@@ -13,6 +13,9 @@ from dataflow.column_type import ColumnType
 from dataflow.contract import Classification, Field, FieldType
 from dataflow.keys import DeterministicKey, TokenKey
 
+type Function = Callable[[pl.Series], pl.Series]
+"""Of a column's values, null for null; the series that it is given is its own."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -93,6 +96,11 @@ class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr | None:
         """The anonymized column (null stays null), or None when the column goes."""
         raise NotImplementedError
+
+    def function(self, field: Field, context: Context) -> Function | None:
+        """The same as a function, where the method is one: a small batch is through it before polars has planned an
+        expression around it. None: `expression` alone says it."""
+        return None
 
     def reference(self, value: object, field: Field, context: Context) -> object:
         """The same for one value that is not null, in plain Python: what the columnar path is tested against."""

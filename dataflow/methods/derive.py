@@ -5,7 +5,7 @@ import functools
 import polars as pl
 
 from dataflow.contract import Field, FieldType
-from dataflow.methods.base import TEXT, Context, Method
+from dataflow.methods.base import TEXT, Context, Function, Method
 
 
 class Country(Method, frozen=True):
@@ -25,6 +25,9 @@ class Country(Method, frozen=True):
         if context.country is None:
             return pl.lit(None, dtype=pl.String)
         return column.map_batches(context.country, return_dtype=pl.String)
+
+    def function(self, field: Field, context: Context) -> Function | None:
+        return context.country
 
     def reference(self, value: object, field: Field, context: Context) -> object:
         if context.country is None:
@@ -49,6 +52,9 @@ class City(Method, frozen=True):
             return pl.lit(None, dtype=pl.String)
         return column.map_batches(context.city, return_dtype=pl.String)
 
+    def function(self, field: Field, context: Context) -> Function | None:
+        return context.city
+
     def reference(self, value: object, field: Field, context: Context) -> object:
         return None if context.city is None else context.city(pl.Series([str(value)]))[0]
 
@@ -67,6 +73,9 @@ class UserAgentFamily(Method, frozen=True):
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
         return column.map_batches(_families, return_dtype=pl.String)
+
+    def function(self, field: Field, context: Context) -> Function:
+        return _families
 
     def reference(self, value: object, field: Field, context: Context) -> str:
         return family(str(value))

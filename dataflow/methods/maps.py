@@ -7,7 +7,7 @@ import msgspec
 import polars as pl
 
 from dataflow.contract import Classification, Field, FieldType
-from dataflow.methods.base import Context, Method
+from dataflow.methods.base import Context, Function, Method
 from dataflow.methods.text import Scrub
 
 _DECODER = msgspec.json.Decoder()
@@ -32,8 +32,11 @@ class ScrubMap(Method, frozen=True):
     drop: tuple[str, ...] = ()
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
-        strings = Scrub().expression(pl.col("text"), field, context)
-        return column.map_batches(lambda texts: self._scrubbed(texts, strings), return_dtype=pl.String)
+        return column.map_batches(self.function(field, context), return_dtype=pl.String)
+
+    def function(self, field: Field, context: Context) -> Function:
+        strings = Scrub().function(field, context)
+        return lambda texts: self._scrubbed(texts, strings)
 
     def reference(self, value: object, field: Field, context: Context) -> str:
         document = _DECODER.decode(str(value))
@@ -41,7 +44,7 @@ class ScrubMap(Method, frozen=True):
             document.pop(key, None)
         return _ENCODER.encode(_rebuilt(document, lambda text: Scrub().reference(text, field, context))).decode()
 
-    def _scrubbed(self, texts: pl.Series, strings: pl.Expr) -> pl.Series:
+    def _scrubbed(self, texts: pl.Series, strings: Function) -> pl.Series:
         from dataflow.methods.loops.suspects import maps
 
         plain, suspects = maps(texts, self.drop)
@@ -50,7 +53,7 @@ class ScrubMap(Method, frozen=True):
         chosen = pl.Series(suspects)
         return plain.scatter(chosen, self._walked(texts.gather(chosen), strings))
 
-    def _walked(self, texts: pl.Series, strings: pl.Expr) -> pl.Series:
+    def _walked(self, texts: pl.Series, strings: Function) -> pl.Series:
         """The same, value by value."""
         documents = _DECODER.decode_lines("\n".join(texts.to_list()))
         for key in self.drop:
@@ -58,7 +61,7 @@ class ScrubMap(Method, frozen=True):
                 document.pop(key, None)
         places = [place for document in documents for place in _strings(document)]
         before = pl.Series("text", [holder[key] for holder, key in places], dtype=pl.String)
-        after = pl.DataFrame([before]).select(strings.alias("text"))["text"]
+        after = strings(before.clone())
         changed = (before != after).arg_true()
         for place, text in zip(changed.to_list(), after.gather(changed).to_list(), strict=True):
             holder, key = places[place]

@@ -3,7 +3,7 @@
 import polars as pl
 
 from dataflow.contract import Field, FieldType
-from dataflow.methods.base import ANY, PERSONAL, Context, Method
+from dataflow.methods.base import ANY, PERSONAL, Context, Function, Method
 
 
 class Keep(Method, frozen=True):
@@ -22,8 +22,15 @@ class Keep(Method, frozen=True):
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
         return column
 
+    def function(self, field: Field, context: Context) -> Function:
+        return _same
+
     def reference(self, value: object, field: Field, context: Context) -> object:
         return value
+
+
+def _same(values: pl.Series) -> pl.Series:
+    return values
 
 
 class Drop(Method, frozen=True):

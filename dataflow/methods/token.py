@@ -3,7 +3,7 @@
 import polars as pl
 
 from dataflow.contract import Field, FieldType
-from dataflow.methods.base import Context, Method
+from dataflow.methods.base import Context, Function, Method
 
 
 class Token(Method, frozen=True):
@@ -21,8 +21,12 @@ class Token(Method, frozen=True):
     leaks = "which rows share a value within one purpose and key epoch"
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
-        text = column if field.type is FieldType.STRING else column.cast(pl.String)
-        return text.map_batches(context.key.tokens, return_dtype=pl.String)
+        return column.map_batches(self.function(field, context), return_dtype=pl.String)
+
+    def function(self, field: Field, context: Context) -> Function:
+        if field.type is FieldType.STRING:
+            return context.key.tokens
+        return lambda values: context.key.tokens(values.cast(pl.String))
 
     def reference(self, value: object, field: Field, context: Context) -> str:
         return context.key.token(str(value))

@@ -7,7 +7,7 @@ import msgspec
 import polars as pl
 
 from dataflow.contract import Field
-from dataflow.methods.base import PERSONAL, TEXT, Context, Method
+from dataflow.methods.base import PERSONAL, TEXT, Context, Function, Method
 
 
 class ReduceVersion(Method, frozen=True):
@@ -32,6 +32,9 @@ class ReduceVersion(Method, frozen=True):
 
     def expression(self, column: pl.Expr, field: Field, context: Context) -> pl.Expr:
         return column.map_batches(self._reduced, return_dtype=pl.String)
+
+    def function(self, field: Field, context: Context) -> Function:
+        return self._reduced
 
     def _reduced(self, versions: pl.Series) -> pl.Series:
         from dataflow.methods.loops.versions import reduced

@@ -11,6 +11,8 @@ from dataflow.methods import Context, Method
 
 KEY = TokenKey(bytes(range(32)))
 
+MANY = 17
+
 KINDS: dict[FieldType, pl.DataType] = {
     FieldType.STRING: pl.String(),
     FieldType.INTEGER: pl.Int64(),
@@ -34,9 +36,14 @@ def columnar(
     expression = method.expression(pl.col("x"), field(type), context)
     assert expression is not None
     before = frame.clone()
-    made = frame.select(expression.alias("x"))["x"].to_list()
+    made = frame.select(expression.alias("x"))["x"]
+    many = pl.concat([frame] * MANY)  # what few values go another way than many
+    assert many.select(expression.alias("x"))["x"].equals(pl.concat([made] * MANY)), "few and many values differ"
+    function = method.function(field(type), context)
+    if function is not None:
+        assert function(frame["x"]).equals(made), "the function and the expression differ"
     assert frame.equals(before), "a method must leave its column as it was: the raw row is made of it"
-    return made
+    return made.to_list()
 
 
 def plain(
