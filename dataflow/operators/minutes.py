@@ -128,7 +128,8 @@ class MinuteMetrics:
                 for moment, events in _by_minute(received[late]):
                     self._loose(minutes, moment).late += events
                 frame, received, starts = frame.filter(pl.Series(~late)), received[~late], starts[~late]
-            self._count(minutes, frame, received, starts)
+            if len(starts):
+                self._count(minutes, frame, received, starts)
         if index.dead:
             for reason, received in zip(rows["dead"]["reason"], index.dead.times.tolist(), strict=True):
                 counts = self._loose(minutes, received)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataflow.candidates import Preparer
@@ -228,6 +228,7 @@ def totals(data: st.DataObject, running: Running, things: list[Event | tuple[str
     return counted, errors, duplicates, sum(row["late"] for row in rows)
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_any_order_any_batches_and_any_restarts_give_the_same_metrics(
     data: st.DataObject, app_event: Contract, policy: Policy
@@ -237,6 +238,7 @@ def test_any_order_any_batches_and_any_restarts_give_the_same_metrics(
     assert totals(data, Running(app_event, policy), other) == totals(data, Running(app_event, policy), things)
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_everything_published_is_counted_once(data: st.DataObject, app_event: Contract, policy: Policy) -> None:
     things = data.draw(THINGS)
