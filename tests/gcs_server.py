@@ -29,9 +29,7 @@ class GcsServer:
         self.calls: list[tuple[str, str]] = []
         self.page = page
         self.lock = threading.Lock()
-        self._server = http.server.ThreadingHTTPServer(
-            ("127.0.0.1", 0), type("Handler", (_Handler,), {"storage": self})
-        )
+        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"storage": self}))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -39,6 +37,11 @@ class GcsServer:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """Silent about clients that went away."""
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -122,6 +122,7 @@ class Ingest:
         sealer = keys.sealer("journal")
         self._others = Neighbours(state, sealer, live, shard) if live else NoNeighbours()
         self._objects = LocalObjects(state)
+        self._objects.sweep(shard)
         self._shard = shard
         self._contract = anonymizer.contract
         self._known = known
@@ -235,7 +236,9 @@ class Ingest:
             silent = len(chunk.rows) - candidates.raw.height - len(dead)
             progress.add(chunk, entry, dead, silent)
             consumed = self._consumed(chunk, progress, moved=moved)
-            staged = self._staged(Entry(_overlapping(entry, received), entry.rows, consumed))
+            # by the broker's clock where it is known: this machine's may be ahead by years
+            overlap = min(received, self._others.newest() or received) - HORIZON
+            staged = self._staged(Entry(_overlapping(entry, overlap), entry.rows, consumed))
         self._telemetry.staged(entry, Messages.of(()))
         self._hand_over(staged)
 
@@ -297,9 +300,10 @@ class Ingest:
         return Staged(number, entry, tables=self._tables)
 
 
-def _overlapping(entry: Entry, received: int) -> Index:
-    """The index of what the broker could still deliver: events within the horizon. Older ones the table answers for."""
+def _overlapping(entry: Entry, since: int) -> Index:
+    """The index of what the broker could still deliver: events since this moment, microseconds. Older ones the table
+    answers for."""
     if "raw" not in entry.rows or not entry.index.accepted:
         return Index(dead=entry.index.dead)
-    recent = entry.rows["raw"]["event_time"].dt.timestamp("us") >= received - HORIZON
+    recent = entry.rows["raw"]["event_time"].dt.timestamp("us") >= since
     return Index(accepted=entry.index.accepted.pick(recent.to_numpy()), dead=entry.index.dead)

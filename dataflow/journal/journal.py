@@ -135,6 +135,10 @@ class Journal:
         folds = self._found_folds()[0]
         return max([*numbers, *(fold.last for fold in folds[-1:])], default=-1)
 
+    def newest(self) -> int:
+        """Publish time of the newest committed event, microseconds, whoever wrote it; 0 when there is none."""
+        return max((fold.newest for fold in self._found_folds()[0]), default=0)
+
     def indexes(self) -> Iterator[tuple[int, Index]]:
         """The same, indexes alone."""
         for number, head in self.heads():

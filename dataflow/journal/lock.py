@@ -10,13 +10,16 @@ from dataflow.errors import NorenError
 class ShardLock:
     """Locks the shard's directory for this process's life, or until it is closed.
 
-    Raises NorenError when another live process holds the lock.
+    Raises NorenError when another live process holds the lock, or nothing can be written there.
     """
 
     def __init__(self, state: Path, shard: str) -> None:
         directory = state / shard
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise NorenError(f"{directory}: the journal cannot be written there: {error.strerror}.") from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -49,6 +49,11 @@ class Neighbours:
         for followed in self._others():
             followed.mark()
 
+    def newest(self) -> int:
+        """Publish time of the newest event that the live stream committed, microseconds; 0 when nobody says."""
+        live = [followed for followed in self._others() if followed.journal.shard == self._live]
+        return max((followed.journal.newest() for followed in live), default=0)
+
     def uncommitted(self) -> Iterator[Events]:
         """Accepted events of the others that are in no table yet, so far as their commit is recorded."""
         for followed in self._others():
@@ -118,6 +123,9 @@ class NoNeighbours:
     def mark(self) -> None: ...
 
     def register(self) -> None: ...
+
+    def newest(self) -> int:
+        return 0
 
     def uncommitted(self) -> Iterator[Events]:
         return iter(())

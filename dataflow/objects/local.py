@@ -5,6 +5,7 @@ learns it. In the cloud that is `ifGenerationMatch=0`, on a disk a hard link ont
 O_EXCL on the final name it never shows a half-written object after a crash.
 """
 
+import errno
 import os
 import re
 import uuid
@@ -14,6 +15,8 @@ from typing import Protocol
 
 from dataflow.errors import NorenError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{32}")
 
 
@@ -21,7 +24,10 @@ class Objects(Protocol):
     """A store of immutable objects with `/`-separated names."""
 
     def create(self, name: str, data: bytes) -> bool:
-        """Store `data` durably unless the name exists. False when it did; then nothing is changed."""
+        """Store `data` durably unless the name exists. False when it did; then nothing is changed.
+
+        Raises NorenError when it cannot be stored: no room, no right.
+        """
 
     def read(self, name: str) -> bytes:
         """Raises NorenError when there is none."""
@@ -64,7 +70,11 @@ class LocalObjects:
         self._root = root
 
     def create(self, name: str, data: bytes) -> bool:
-        return create_file(self._root / name, data)
+        try:
+            return create_file(self._root / name, data)
+        except OSError as error:
+            hint = " Make room there and start again." if error.errno in _FULL else ""
+            raise NorenError(f"{self._root / name}: cannot be written: {error.strerror}.{hint}") from error
 
     def read(self, name: str) -> bytes:
         try:
@@ -81,7 +91,10 @@ class LocalObjects:
                 yield f"{prefix}/{path.name}"
 
     def delete(self, name: str) -> None:
-        (self._root / name).unlink(missing_ok=True)
+        try:
+            (self._root / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise NorenError(f"{self._root / name}: cannot be deleted: {error.strerror}.") from error
 
     def sweep(self, prefix: str) -> int:
         """Delete the drafts that a crash left below `prefix/`; how many. Only for who is alone in writing there."""

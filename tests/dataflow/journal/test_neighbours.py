@@ -88,6 +88,15 @@ def test_what_was_staged_before_the_mark_is_told_by_others(made: Made) -> None:
     assert files.told() == {token(3)}
 
 
+def test_the_streams_own_clock_is_its_newest_committed_event(made: Made) -> None:
+    live, files = made(LIVE), made(FILES)
+    assert files.others.newest() == 0
+    live.journal.stage(Entry(Index.of([(token(1), "p", 17)])))
+    live.commit(0, 0)
+    files.stage(token(2))
+    assert files.others.newest() == 17
+
+
 def test_nobody_else_stages_in_a_turn(made: Made) -> None:
     live, files = made(LIVE), made(FILES)
     told: list[set[str]] = []

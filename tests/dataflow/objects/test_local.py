@@ -1,5 +1,6 @@
 """Objects that are created once: the first writer wins, whole or not at all."""
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -20,6 +21,26 @@ def test_the_first_writer_wins_and_the_second_learns_it(store: LocalObjects) -> 
     assert store.create("shard/entries/1", b"first") is True
     assert store.create("shard/entries/1", b"second") is False
     assert store.read("shard/entries/1") == b"first"
+
+
+def test_what_cannot_be_written_or_deleted_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "shard").write_text("a file where a directory belongs")
+    store = LocalObjects(tmp_path)
+    with pytest.raises(NorenError, match=r"/shard/1: cannot be written: (File exists|Not a directory)\.$"):
+        store.create("shard/1", b"x")
+    with pytest.raises(NorenError, match=r"/shard/1: cannot be deleted: Not a directory\.$"):
+        store.delete("shard/1")
+
+
+def test_a_full_disk_says_what_to_do(store: LocalObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(NorenError, match=r": No space left on device\. Make room there and start again\.$"):
+        store.create("shard/1", b"x")
+    monkeypatch.undo()
+    assert (list(store.names("shard")), store.create("shard/1", b"x")) == ([], True)
 
 
 def test_of_many_writers_at_once_one_wins(store: LocalObjects) -> None:
