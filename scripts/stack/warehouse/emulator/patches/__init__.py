@@ -15,6 +15,7 @@ NAMES = (
     "unfinished_jobs",
     "single_submission",
     "upload_files",
+    "upload_parts",
     "old_results",
     "etag",
     "typed_bytes",

@@ -21,6 +21,7 @@ PATCHES = (
     "unfinished_jobs",
     "single_submission",
     "upload_files",
+    "upload_parts",
     "typed_bytes",
     "old_results",
     "etag",

@@ -2,8 +2,16 @@
 
 import collections
 import concurrent.futures
+import io
+import json
+import re
 import time
+from pathlib import Path
+from typing import Any
 
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from google.api_core.exceptions import Conflict, GoogleAPICallError, NotFound
 
@@ -64,6 +72,49 @@ def test_upload_files_without(bare: Emulator) -> None:
     with pytest.raises(Conflict):
         load(bare.client, "load-once")
     assert len(bare.uploads) == 2
+
+
+def send(emulator: Emulator, job: dict[str, Any], data: bytes, boundary: str = "b") -> Any:
+    """Upload in one request, as Google's clients write it."""
+    head = f"--{boundary}\r\ncontent-type: application/json; charset=UTF-8\r\n\r\n{json.dumps(job)}\r\n"
+    body = f"{head}--{boundary}\r\ncontent-type: */*\r\n\r\n".encode() + data + f"\r\n--{boundary}--".encode()
+    return emulator.client._http.post(
+        f"{emulator.endpoints.warehouse}/upload/bigquery/v2/projects/noren-test/jobs?uploadType=multipart",
+        data=body,
+        headers={"content-type": f'multipart/related; boundary="{boundary}"'},
+    )
+
+
+def peak_of_short_lines(emulator: Emulator) -> int:
+    """Bytes that the emulator's memory rises by at most over an upload of 6 MB, which is refused."""
+    process = Path(f"/proc/{emulator.endpoints['warehouse'].pid}")
+    process.joinpath("clear_refs").write_text("5")  # the peak counts from here
+    before = psutil.Process(int(process.name)).memory_info().rss
+    answer = send(emulator, {"configuration": {"load": {"sourceFormat": "CLAY"}}}, b"1\n" * 3_000_000)
+    assert answer.status_code == 400
+    found = re.search(r"VmHWM:\s+(\d+) kB", process.joinpath("status").read_text())
+    assert found is not None
+    return int(found[1]) * 1024 - before
+
+
+def test_upload_parts(patched: Emulator) -> None:
+    assert peak_of_short_lines(patched) < 60_000_000
+
+
+def test_upload_parts_without(bare: Emulator) -> None:
+    assert peak_of_short_lines(bare) > 120_000_000
+
+
+@pytest.mark.parametrize("data", [b"", b"a", b"a\r\n", b"\r\na\r\n\r\n", b"--b", b"a\rb\n\n", b"a\r\n\r\n--c"])
+def test_upload_parts_are_what_was_sent(patched: Emulator, data: bytes) -> None:
+    table = {"projectId": "noren-test", "datasetId": "d", "tableId": f"sent_{data.hex()}"}
+    fields = [{"name": "line", "type": "BYTES"}]
+    file = io.BytesIO()
+    pq.write_table(pa.table({"line": [data]}), file, compression="none")  # the bytes stand in it as they are
+    load = {"destinationTable": table, "sourceFormat": "PARQUET", "schema": {"fields": fields}}
+    answer = send(patched, {"configuration": {"load": load}}, file.getvalue())
+    assert (answer.status_code, answer.json()["status"]) == (200, {"state": "DONE"})
+    assert patched.rows(f"SELECT line FROM d.sent_{data.hex()}") == [{"line": data}]
 
 
 def test_load_job_with_a_fixed_id_is_done_once_across_a_kill(patched: Emulator) -> None:
