@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,9 @@ from dataflow.countries import Countries
 from dataflow.keys import KeyRing, epoch_of
 from dataflow.methods import Context
 from dataflow.policy import Policy, check_stream
+
+MOST_PLANS = 32
+"""Key epochs whose plans are kept: what senders say of times bounds no memory."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Anonymizer:
         self._decoder = Decoder(contract)
         self._validator = Validator(contract)
         self._paths = [column.path for column in contract.columns()]
-        self._keyed: dict[int, KeyedPlan] = {}
+        self._keyed = lru_cache(MOST_PLANS)(self._keyed_plan)
 
     def unpack(
         self,
@@ -121,12 +124,13 @@ class Anonymizer:
 
     def _rows(self, frame: pl.DataFrame, epoch: int) -> tuple[pl.DataFrame, pl.DataFrame]:
         """(raw, anonymized) rows of a frame of one key epoch."""
-        if epoch not in self._keyed:
-            purpose = self.policy.purpose(self.contract)
-            key = self._keys.token_key(purpose, epoch)
-            context = Context(key, self._country, partial(self._keys.deterministic_key, purpose, epoch), self._city)
-            self._keyed[epoch] = KeyedPlan(self._plan, context, epoch)
-        return self._keyed[epoch].rows(frame)
+        return self._keyed(epoch).rows(frame)
+
+    def _keyed_plan(self, epoch: int) -> KeyedPlan:
+        purpose = self.policy.purpose(self.contract)
+        key = self._keys.token_key(purpose, epoch)
+        context = Context(key, self._country, partial(self._keys.deterministic_key, purpose, epoch), self._city)
+        return KeyedPlan(self._plan, context, epoch)
 
 
 __all__ = ["Anonymizer", "Outcome"]
