@@ -68,7 +68,11 @@ def test_hostile_messages_are_dead_letters_and_nothing_of_them_is_told(stream: S
     assert SECRET not in pipeline.said + traces.read_text() + json.dumps(progress) + repr(rows)
 
 
-def test_a_journal_that_cannot_be_written_is_one_sentence_and_nothing_is_lost(stream: Stream) -> None:
+def test_a_journal_that_cannot_be_written_is_one_sentence_and_nothing_is_lost(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"):  # what it measured could not be written either
+        monkeypatch.delenv(name, raising=False)
     events = [encoded(number) for number in range(300)]
     pipeline = started(stream)
     try:
