@@ -25,6 +25,10 @@ MOST_GROUP_ROWS = 200_000
 MOST_GROUP_BYTES = 64 << 20
 """The same in bytes of rows."""
 
+GATHER_SECONDS = 1.0
+"""Between the beginnings of two groups that are not full. A write costs a table the same for one row and for a
+thousand: without this a trickle of events keeps the warehouse as busy as a flood."""
+
 MOST_WAITING = 256
 """Staged batches that may wait; a full queue stops the pulling, so a slow sink slows the source."""
 
@@ -58,6 +62,7 @@ class Committer:
         self._acknowledge = acknowledge
         self._waiting: queue.Queue[Staged | None] = queue.Queue(MOST_WAITING)
         self._next_group: Staged | None = None
+        self._due = 0.0  # of the monotonic clock: a group that is not full waits for company until then
         self._bytes = 0  # of rows that were handed over and are not committed
         self._room = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
@@ -132,6 +137,7 @@ class Committer:
     def _run(self) -> None:
         try:
             while (batch := self._next()) is not None:
+                self._due = time.monotonic() + GATHER_SECONDS
                 try:
                     self._commit_batch(batch)
                 except BaseException as error:
@@ -154,7 +160,7 @@ class Committer:
         batch, rows, size = [first], first.entry.rows["raw"].height, first.bytes
         while rows < MOST_GROUP_ROWS and size < MOST_GROUP_BYTES:
             try:
-                staged = self._waiting.get_nowait()
+                staged = self._waiting.get(timeout=max(0.0, self._due - time.monotonic()))
             except queue.Empty:
                 break
             if staged is None:

@@ -99,8 +99,23 @@ def test_what_waits_together_is_written_together_and_then_acknowledged(parts: Pa
     assert parts.opened().uncommitted_groups() == []
 
 
+def test_a_group_that_is_not_full_waits_for_company(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit, "GATHER_SECONDS", 60.0)
+    parts.committer.start()
+    parts.committer.put(parts.staged(1, "a"))
+    while not parts.committer.idle():  # nothing was written before: the first does not wait
+        threading.Event().wait(0.001)
+    for rows, ack_id in ((2, "b"), (3, "c")):
+        parts.committer.put(parts.staged(rows, ack_id))
+        threading.Event().wait(0.05)
+    assert parts.sink.written["raw"] == [("00", 1)]
+    parts.committer.finish()
+    assert parts.sink.written["raw"] == [("00", 1), ("01", 5)]
+
+
 def test_what_the_horizon_passed_is_forgotten_while_it_runs(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit, "FORGET_SECONDS", 0.0)
+    monkeypatch.setattr(commit, "GATHER_SECONDS", 0.0)
     parts.committer.start()
     for day in range(40):
         entry = replace(parts.entry(1), index=Index.of([(f"t{day}", f"p{day}", 1 + day * 24 * HOUR)]))
