@@ -50,7 +50,7 @@ def running() -> Iterator[Postgres]:
         pytest.skip("PostgreSQL is not installed: apt-get install -y postgresql")
     directory = Path(tempfile.mkdtemp(prefix="noren-postgres-"))
     user = _user()
-    as_user: dict[str, Any] = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    as_user = [] if user is None else _command_as(user)
     password = directory / "password"
     password.write_text(PASSWORD + "\n")
     password.chmod(0o600)
@@ -58,8 +58,18 @@ def running() -> Iterator[Postgres]:
         for path in (directory, password):
             os.chown(path, user.pw_uid, user.pw_gid)
     data = directory / "data"
-    command = [place / "initdb", "-D", data, "-U", "noren", "--auth=scram-sha-256", f"--pwfile={password}", "-N"]
-    subprocess.run(command, check=True, capture_output=True, cwd=directory, **as_user)
+    command = [
+        *as_user,
+        place / "initdb",
+        "-D",
+        data,
+        "-U",
+        "noren",
+        "--auth=scram-sha-256",
+        f"--pwfile={password}",
+        "-N",
+    ]
+    subprocess.run(command, check=True, capture_output=True, cwd=directory)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -73,7 +83,7 @@ def running() -> Iterator[Postgres]:
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
-            [place / "postgres", "-D", data, *options], stdout=log, stderr=log, cwd=directory, **as_user
+            [*as_user, place / "postgres", "-D", data, *options], stdout=log, stderr=log, cwd=directory
         )
     try:
         server = Postgres(port, password)
@@ -90,6 +100,14 @@ def _user() -> pwd.struct_passwd | None:
         return None
     names = {entry.pw_name: entry for entry in pwd.getpwall()}
     return names.get("postgres") or names["nobody"]
+
+
+def _command_as(user: pwd.struct_passwd) -> list[str | Path]:
+    """A program changes the user: subprocess's `user` forks, and forks beside gRPC's threads crashed at times.
+
+    https://github.com/python/cpython/blob/3.13/Modules/_posixsubprocess.c, do_fork_exec: vfork without a user only.
+    """
+    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
 
 
 def _wait(server: Postgres, process: "subprocess.Popen[bytes]") -> None:
