@@ -1,11 +1,11 @@
 """Live against the files: what appeared outside of them, what they say and is not there, and who granted it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from iam.audit import Granted
-from iam.entries import Entry, entries
+from iam.entries import Entry, entries, said
 from iam.files import AccessFiles
 from iam.live import Live
 from iam.plan import stated, wanted
@@ -70,3 +70,24 @@ def drift(
             found.append(Drift(dataset, "outside", str(entry), by.who if by else "", by.at if by else None))
         found += [Drift(dataset, "missing", str(entry)) for entry in desired if entry not in present]
     return found
+
+
+def drift_of_rows(live: Live, files: AccessFiles) -> Iterator[Drift]:
+    """Every difference of row access policies, on all tables of the datasets that have a file of any kind.
+
+    A request a table. One whose predicate or grantees differ is both outside of the files and missing.
+    """
+    datasets = sorted(files.row_files | files.datasets.keys())
+    tables = ((dataset, table) for dataset in datasets for table in live.tables(dataset, views=False) or ())
+    present = {
+        (dataset, table, name): said(policy["filterPredicate"], policy["grantees"])
+        for (dataset, table), policies in live.row_policies_of(tables)
+        for name, policy in policies.items()
+    }
+    stated = {(p.dataset, p.table, p.policy): said(p.predicate, p.grantees) for p in files.row_policies}
+    for key in sorted(present.keys() | stated.keys()):
+        for kind, here, there in (("outside", present, stated), ("missing", stated, present)):
+            if key in here and here[key] != there.get(key):
+                predicate, grantees = here[key]
+                told = f"{predicate} for {', '.join(sorted(grantees)) or 'nobody'}"
+                yield Drift(key[0], kind, f"row access policy {key[2]} on {key[1]}: {told}")

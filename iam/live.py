@@ -4,7 +4,7 @@ BigQuery takes five updates of a dataset in ten seconds, and hides conditions fr
 the policy: https://cloud.google.com/bigquery/docs/reference/rest/v2/datasets/get
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ACCESS_POLICY_VERSION = {"accessPolicyVersion": 3}
 """Without it BigQuery hides conditions, and a patch of what it showed would drop them."""
+VIEWS = ("VIEW", "MATERIALIZED_VIEW")
+"""Types, in lists of tables, of what has no row access policies of its own."""
 THREADS = 8
 """Reads at once. The client's connection pool holds ten."""
 
@@ -26,7 +28,7 @@ class Live:
     def __init__(self, client: "bigquery.Client") -> None:
         self._client = client
         self._read: dict[str, Json | None] = {}
-        self._tables: dict[tuple[str, str], dict[str, str] | None] = {}
+        self._tables: dict[tuple[str, str], dict[str, Json] | None] = {}
 
     @property
     def project(self) -> str:
@@ -104,7 +106,8 @@ class Live:
         if tables is None:
             return None
         if entry.kind == "view":
-            return tables.get(reference["tableId"])
+            item = tables.get(reference["tableId"])
+            return None if item is None else str(item.get("creationTime", "0"))
         if entry.kind == "routine":
             return self._routine(*place, reference["routineId"])
         return "0"
@@ -132,25 +135,52 @@ class Live:
             return False
         return True
 
-    def tables(self, dataset: str) -> list[str] | None:
-        """Ids of a dataset's tables and views; None when there is no such dataset."""
+    def tables(self, dataset: str, *, views: bool = True) -> list[str] | None:
+        """Ids of a dataset's tables and, unless they are left out, views; None when there is no such dataset."""
         found = self._list((self.project, dataset))
-        return None if found is None else sorted(found)
+        return (
+            None if found is None else sorted(n for n, item in found.items() if views or item.get("type") not in VIEWS)
+        )
+
+    def row_policies_of(self, tables: Iterable[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], dict[str, Json]]]:
+        """(dataset, table) -> policy -> the policy with its grantees, of those of many tables that have any."""
+        wanted = list(tables)
+        with ThreadPoolExecutor(THREADS) as pool:
+            found = zip(wanted, pool.map(lambda name: self.row_policy_resources(*name), wanted), strict=True)
+            yield from ((name, policies) for name, policies in found if policies)
 
     def row_policies(self, dataset: str, table: str) -> dict[str, tuple[str, frozenset[str]]]:
-        """policy -> (predicate, grantees), comparable. BigQuery lists policies without their grantees: these are asked
-        for one by one, as the members of the policy's IAM policy."""
-        found: dict[str, tuple[str, frozenset[str]]] = {}
+        """policy -> (predicate, grantees), comparable."""
+        found = self.row_policy_resources(dataset, table)
+        return {name: said(policy["filterPredicate"], policy["grantees"]) for name, policy in found.items()}
+
+    def row_policy_resources(self, dataset: str, table: str) -> dict[str, Json]:
+        """policy -> its reference, predicate and grantees; none of a table that is gone.
+
+        BigQuery lists policies without their grantees: these are asked for one by one, as the members of the policy's
+        IAM policy.
+        """
+        from google.api_core.exceptions import NotFound
+
+        found: dict[str, Json] = {}
         where, token = f"/{dataset}/tables/{table}/rowAccessPolicies", None
         while True:
-            page = self._call("GET", where, query_params={"pageToken": token} if token else {})
+            try:
+                page = self._call("GET", where, query_params={"pageToken": token} if token else {})
+            except NotFound:
+                return {}
             for policy in page.get("rowAccessPolicies", []):
-                name = policy["rowAccessPolicyReference"]["policyId"]
+                reference = policy["rowAccessPolicyReference"]
+                name = reference["policyId"]
                 grantees = policy.get("grantees")
                 if grantees is None:
                     iam = self._call("POST", f"{where}/{name}:getIamPolicy", data={})
                     grantees = [member for binding in iam.get("bindings", ()) for member in binding["members"]]
-                found[name] = said(policy.get("filterPredicate", ""), grantees)
+                found[name] = {
+                    "rowAccessPolicyReference": reference,
+                    "filterPredicate": policy.get("filterPredicate", ""),
+                    "grantees": list(grantees),
+                }
             if not (token := page.get("nextPageToken")):
                 return found
 
@@ -166,11 +196,11 @@ class Live:
         """Take a row access policy away, the last one too."""
         self._call("DELETE", f"/{dataset}/tables/{table}/rowAccessPolicies/{policy}", query_params={"force": True})
 
-    def _list(self, place: tuple[str, str]) -> dict[str, str] | None:
-        """table or view -> when it was made; None when there is no such dataset."""
+    def _list(self, place: tuple[str, str]) -> dict[str, Json] | None:
+        """table or view -> what the list tells of it; None when there is no such dataset."""
         from google.api_core.exceptions import NotFound
 
-        found: dict[str, str] = {}
+        found: dict[str, Json] = {}
         token = None
         while True:
             params: dict[str, Any] = {"maxResults": 1000} | ({"pageToken": token} if token else {})
@@ -179,7 +209,7 @@ class Live:
             except NotFound:
                 return None
             for item in page.get("tables", []):
-                found[item["tableReference"]["tableId"]] = str(item.get("creationTime", "0"))
+                found[item["tableReference"]["tableId"]] = item
             if not (token := page.get("nextPageToken")):
                 return found
 

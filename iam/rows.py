@@ -55,8 +55,8 @@ def apply_rows(
 ) -> list[Change]:
     """Make the row access policies of every table that the files speak of what they say.
 
-    A dataset with a file in row_access_policies/ is looked at whole: of a table that its file no longer names, policies
-    go, where the dataset is authoritative. intended: is given each change before it is made.
+    A dataset with a file in row_access_policies/, an empty list too, is looked at whole: of a table that its file does
+    not name, policies go, where the dataset is authoritative. intended: is given each change before it is made.
     """
     if settings.grants_only:
         return []
@@ -64,9 +64,9 @@ def apply_rows(
     for policy in files.row_policies:
         stated.setdefault((policy.dataset, policy.table), []).append(policy)
     done: list[Change] = []
-    for dataset in sorted({dataset for dataset, _ in stated}):
+    for dataset in sorted(files.row_files):
         layer = files.layers.get(dataset)
-        tables = live.tables(dataset) or []
+        tables = live.tables(dataset, views=False) or []
         for table in sorted({name for d, name in stated if d == dataset} | set(tables)):
             policies = stated.get((dataset, table), [])
             if table not in tables:

@@ -73,7 +73,8 @@ class AccessFiles:
     datasets: dataset id -> its grants, from datasets/<dataset>.json.
     authorized: source dataset id -> the views, datasets and routines that may read it, from authorized_views/.
     project_grants: grants on the whole project, from project.json; applied by Terraform, inherited by every dataset.
-    row_policies: from row_access_policies/<dataset>.json. policy_tags: display name -> readers, from policy_tags.json.
+    row_policies: from row_access_policies/<dataset>.json.
+    row_files: datasets with such a file. policy_tags: display name -> readers, from policy_tags.json.
     imported: from imported.json; None where project IAM was never imported.
     """
 
@@ -85,5 +86,6 @@ class AccessFiles:
     layers: Layers
     project_grants: tuple[Entry, ...] = ()
     row_policies: tuple[RowPolicy, ...] = ()
+    row_files: frozenset[str] = frozenset()
     policy_tags: Mapping[str, PolicyTag] = field(default_factory=dict)
     imported: Imported | None = None

@@ -49,6 +49,7 @@ def read(project: Project) -> tuple[AccessFiles, list[Fault]]:
         row_policies=tuple(
             policy for p in _listing(folder / "row_access_policies") for policy in reader.row_policies(p)
         ),
+        row_files=frozenset(p.stem for p in _listing(folder / "row_access_policies")),
         policy_tags={tag.name: tag for tag in reader.policy_tags()},
         imported=reader.imported(),
     )

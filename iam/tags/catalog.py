@@ -23,11 +23,15 @@ class PolicyTags:
     def named(self, project: str, locations: Iterable[str]) -> dict[str, list[str]]:
         """Display name -> resource names of the tags in all taxonomies of the locations."""
         found: dict[str, list[str]] = {}
-        for location in sorted(set(locations)):
-            for taxonomy in self._pages(f"projects/{project}/locations/{location.lower()}/taxonomies", "taxonomies"):
-                for tag in self._pages(f"{taxonomy['name']}/policyTags", "policyTags"):
-                    found.setdefault(tag["displayName"], []).append(tag["name"])
+        for tag in self.all(project, locations):
+            found.setdefault(tag["displayName"], []).append(tag["name"])
         return found
+
+    def all(self, project: str, locations: Iterable[str]) -> Iterator[Json]:
+        """The tags in all taxonomies of the locations, as Data Catalog tells them."""
+        for location in sorted({location.lower() for location in locations}):
+            for taxonomy in self._pages(f"projects/{project}/locations/{location}/taxonomies", "taxonomies"):
+                yield from self._pages(f"{taxonomy['name']}/policyTags", "policyTags")
 
     def policy(self, tag: str) -> Json:
         """The tag's IAM policy, with its etag."""

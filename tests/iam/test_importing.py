@@ -73,7 +73,7 @@ class Google(Answering):
         elif path.removeprefix(f"{base}/") in ACCESS:
             code, content = 200, {"access": ACCESS[path.removeprefix(f"{base}/")]}
         elif path == f"{base}/marts__a/tables":
-            code, content = 200, {"tables": [{"tableReference": {"tableId": "v"}, "creationTime": "1"}]}
+            code, content = 200, {"tables": [{"tableReference": {"tableId": "v"}, "type": "VIEW", "creationTime": "1"}]}
         elif path == f"{base}/warehouse__a/tables":
             code, content = 200, {}
         self.answer(code, content)

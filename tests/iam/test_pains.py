@@ -135,6 +135,7 @@ def test_pain_07_plans_that_show_differences_where_there_are_none(write):
     ]
     assert planned(files, "marts__product", spelled).changes == ()
     stands("iam/test_importing.py", "test_live_lists_become_files_that_load")
+    stands("scripts/stack/gateway/test_cloud.py", "test_what_was_imported_leaves_nothing_to_plan_and_no_drift")
 
 
 def test_pain_08_deleted_members_block_applies(project, write):

@@ -18,7 +18,8 @@ from scripts.cli.acl.plan import DIFFERENT
 @click.option("--json", "as_json", is_flag=True, help="Print the differences as a JSON list.")
 @targets.options
 def drift_command(logs: str | None, ignore: tuple[str, ...], as_json: bool, home: Path | None, cloud: bool) -> None:
-    """Say what is live and in no file, and what is in a file and not live. Exit code 2 when there is a difference.
+    """Say what is live and in no file, and what is in a file and not live: access entries, row access policies, and
+    with --cloud readers of policy tags. Exit code 2 when there is a difference.
 
     With --logs also who granted what is outside of the files, and when, from the table
     cloudaudit_googleapis_com_activity of Cloud Logging's export.
@@ -26,14 +27,15 @@ def drift_command(logs: str | None, ignore: tuple[str, ...], as_json: bool, home
     from functools import partial
 
     from iam.audit import granted
-    from iam.drift import drift
+    from iam.drift import drift, drift_of_rows
     from iam.files import load
     from iam.live import Live
 
     target = targets.target(home, cloud)
     who = partial(granted, target.client, logs) if logs else None
     files = load(target.project)
-    found = drift(Live(target.client), files, who, ignore)
+    live = Live(target.client)
+    found = [*drift(live, files, who, ignore), *drift_of_rows(live, files)]
     if files.policy_tags and (services := target.tag_services()) is not None:
         from iam.tags import drift_of_tags
 

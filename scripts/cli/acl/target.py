@@ -41,14 +41,7 @@ class Target:
     def tag_services(self) -> "TagServices | None":
         """Data Catalog and BigQuery's data policies; None on the local stack, whose gateway reads
         iam/policy_tags.json itself."""
-        if not self.cloud:
-            return None
-        from google.cloud.bigquery_datapolicies_v1 import DataPolicyServiceClient
-
-        from iam.tags import DataPolicies, PolicyTags, TagServices
-
-        masks = DataPolicies(DataPolicyServiceClient(credentials=self.client._credentials))
-        return TagServices(PolicyTags(self.client._http), masks)
+        return tag_services(self.client) if self.cloud else None
 
     def record(self) -> "LedgerRecord":
         from iam.record import record_of
@@ -90,6 +83,15 @@ def target(home: Path | None, cloud: bool) -> Target:
     client = caller_client(stack, identity)
     ledgers = LocalObjects(stack.home.root / "ledger")
     return Target(client, Project(project.root, stack.project_id), identity, ledgers, stack.warehouse_client)
+
+
+def tag_services(client: "bigquery.Client") -> "TagServices":
+    """Data Catalog and BigQuery's data policies, with the credentials of BigQuery's client."""
+    from google.cloud.bigquery_datapolicies_v1 import DataPolicyServiceClient
+
+    from iam.tags import DataPolicies, PolicyTags, TagServices
+
+    return TagServices(PolicyTags(client._http), DataPolicies(DataPolicyServiceClient(credentials=client._credentials)))
 
 
 def tags(

@@ -4,15 +4,20 @@ import json
 import shutil
 from pathlib import Path
 
+import google.auth
 import pytest
 import requests
 from click.testing import CliRunner
 from click.testing import Result as Invoked
+from google.auth.credentials import AnonymousCredentials
 from google.cloud.bigquery_datapolicies_v1.services.data_policy_service.transports import DataPolicyServiceGrpcTransport
 
 import dataflow.clients
 from dataflow.channels import plain
+from dataflow.project import Project
 from iam.engine.rights import FINE_GRAINED_READER, MASKED_READER
+from iam.files import load
+from iam.live import Live
 from iam.tags.catalog import DATA_CATALOG
 from scripts.build.process import Result
 from scripts.cli import noren
@@ -139,6 +144,73 @@ def test_every_service_is_asked_with_the_credentials_of_bigquery(run, asked, cat
     client, found = asked
     assert found == [("bigquerydatapolicy.googleapis.com:443", client._credentials)]
     assert catalog.callers == {f"Bearer {client._credentials.token}"}
+
+
+ROWS = [
+    {
+        "rowAccessPolicyReference": {
+            "projectId": "${project}",
+            "datasetId": "anonymized__app",
+            "tableId": "app_event",
+            "policyId": "first",
+        },
+        "filterPredicate": "user_token = 't1'",
+        "grantees": ["group:analysts@example.com", "serviceAccount:dbt@${project}.iam.gserviceaccount.com"],
+    }
+]
+
+
+def test_what_was_imported_leaves_nothing_to_plan_and_no_drift(run, admin, tmp_path, monkeypatch):
+    folder = tmp_path / "iam"
+    rows = folder / "row_access_policies" / "anonymized__app.json"
+    rows.write_text(json.dumps(ROWS))
+    monkeypatch.setattr(google.auth, "default", lambda **_: (AnonymousCredentials(), P))
+    for name in Live(admin).row_policies("anonymized__app", "app_event"):
+        Live(admin).drop_row_policy("anonymized__app", "app_event", name)
+    try:
+        assert run("apply").exit_code == 0
+        stated = load(Project(tmp_path, P))
+        for name in ("datasets", "authorized_views", "row_access_policies"):
+            shutil.rmtree(folder / name)
+        (folder / "policy_tags.json").unlink()
+        words = ["acl", "import", P, "--no-project-iam", "--json"]
+        told = json.loads(CliRunner().invoke(noren, words, catch_exceptions=False).stdout)
+        assert told["left_out"] == []
+        assert told["groups"] == []
+        imported = load(Project(tmp_path, P))
+        assert {dataset: set(found) for dataset, found in imported.datasets.items()} == {
+            dataset: set(found) for dataset, found in stated.datasets.items()
+        }
+        assert {name: set(found) for name, found in imported.authorized.items()} == {
+            name: set(found) for name, found in stated.authorized.items()
+        }
+        assert imported.row_policies == stated.row_policies
+        assert json.loads(rows.read_text()) == ROWS
+        assert [(tag.readers, tag.masked) for tag in imported.policy_tags.values()] == [
+            (tag.readers, tag.masked) for tag in stated.policy_tags.values()
+        ]
+        assert run("plan", "--exit-code").stdout == "Nothing to change: the access lists are what iam/ says.\n"
+        assert run("drift").exit_code == 0
+        again = json.loads(CliRunner().invoke(noren, words, catch_exceptions=False).stdout)
+        assert again["written"] == []
+    finally:
+        rows.parent.mkdir(exist_ok=True)
+        rows.write_text("[]")
+        assert run("apply").exit_code == 0
+        assert Live(admin).row_policies("anonymized__app", "app_event") == {}
+
+
+def test_drift_tells_row_access_policies_outside_of_the_files(run, admin):
+    admin.query_and_wait(
+        "CREATE ROW ACCESS POLICY theirs ON anonymized__app.app_event GRANT TO ('user:eve@example.com') "
+        "FILTER USING (TRUE)"
+    )
+    try:
+        run("apply")
+        what = "row access policy theirs on app_event: TRUE for user:eve@example.com"
+        assert run("drift").stdout == f"anonymized__app: outside of the files: {what}\n"
+    finally:
+        Live(admin).drop_row_policy("anonymized__app", "app_event", "theirs")
 
 
 @pytest.mark.usefixtures("run")
