@@ -66,19 +66,17 @@ def sarif(findings: Sequence[Finding]) -> str:
 
 
 def junit(findings: Sequence[Finding]) -> str:
-    """A test case a rule; each finding is a failure of it, or of a warning something that it printed."""
-    errors = sum(finding.severity is Severity.ERROR for finding in findings)
-    suite = ET.Element("testsuite", name="noren acl lint", tests=str(len(RULES)), failures=str(errors), errors="0")
+    """A test case a rule: its errors are its failure, one as readers of JUnit expect it, warnings what it printed."""
+    failed = {finding.code for finding in findings if finding.severity is Severity.ERROR}
+    suite = ET.Element("testsuite", name="noren acl lint", tests=str(len(RULES)), failures=str(len(failed)), errors="0")
     for rule in RULES:
         case = ET.SubElement(suite, "testcase", classname="iam", name=f"{rule.code} {rule.name}")
-        for finding in findings:
-            if finding.code != rule.code:
-                continue
-            told = f"{finding.spot}: {finding.sentence}"
-            if finding.severity is Severity.ERROR:
-                ET.SubElement(case, "failure", message=told, type=finding.name)
-            else:
-                ET.SubElement(case, "system-out").text = told
+        told = [f"{finding.spot}: {finding.sentence}" for finding in findings if finding.code == rule.code]
+        if rule.code in failed:
+            more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+            ET.SubElement(case, "failure", message=told[0] + more, type=rule.name).text = "\n".join(told)
+        elif told:
+            ET.SubElement(case, "system-out").text = "\n".join(told)
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)

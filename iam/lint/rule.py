@@ -27,6 +27,11 @@ class Context:
     settings: Settings = field(default_factory=Settings)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
+    @cached_property
+    def ours(self) -> frozenset[str]:
+        """The company's own domains: of iam/lint.yaml; without it those of the owners in groups.json."""
+        return self.settings.ours(self.files.groups)
+
     def grants(self) -> Iterator[tuple[str | None, Entry]]:
         """(dataset, entry) of every grant to somebody; None: on the whole project."""
         for dataset, entries in self.files.datasets.items():

@@ -15,6 +15,7 @@ from typing import Any
 
 from dataflow.errors import NorenError
 from dataflow.yaml_file import read_yaml
+from iam.groups import Groups
 from iam.lint.finding import Finding
 
 FILE = "iam/lint.yaml"
@@ -40,6 +41,10 @@ class Settings:
     domains: frozenset[str] = frozenset()
     temporary_days: int = 90
     ignore: tuple[Ignore, ...] = field(default=())
+
+    def ours(self, groups: Groups) -> frozenset[str]:
+        """The company's own domains."""
+        return self.domains or frozenset(group.owner.partition("@")[2].lower() for group in groups)
 
 
 def read_settings(path: Path) -> Settings:

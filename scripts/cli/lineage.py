@@ -67,7 +67,8 @@ def _check(project: Project, found: "Lineage", as_json: bool) -> None:
         for finding in findings:
             click.echo(str(finding))
     if findings:
-        raise NorenError(f"{len(findings)} findings; nothing is proved until they are mended.")
+        count = f"{len(findings)} finding{'s' * (len(findings) != 1)}"
+        raise NorenError(f"{count}; nothing is proved until they are mended.")
     if not as_json:
         columns = sum(len(found.columns(relation)) for relation in found.relations())
         click.echo(f"proved: {columns} columns of {len(found.relations())} models, each traced to its contract")

@@ -88,8 +88,11 @@ class UnapprovedTemporaryGrant(Rule):
             hint = "write it with `noren acl grant-temporary`"
             if found is None:
                 yield self.finding(where, "the temporary grant lacks its reason, its asker or its approver", hint)
-            elif found.asked_by == found.approved_by:
+            elif found.asked_by.lower() == found.approved_by.lower():
                 yield self.finding(where, f"{found.asked_by} approved their own temporary grant", hint)
+            elif found.approved_by.lower().partition("@")[2] not in context.ours:
+                told = f"{found.approved_by}, who approved it, is outside of {', '.join(sorted(context.ours))}"
+                yield self.finding(where, told, "have it approved by somebody of ours")
 
 
 def _conditional(context: Context) -> Iterator[Entry]:

@@ -110,7 +110,7 @@ class ExternalDomain(Rule):
     code, name = "NRN015", "external-domain"
 
     def check(self, context: Context) -> Iterator[Finding]:
-        ours = context.settings.domains or {group.owner.partition("@")[2] for group in context.files.groups}
+        ours = context.ours
         told = f"is outside of {', '.join(sorted(ours)) or 'every domain that is known'}"
         for kind, subject, where in context.members:
             domain = subject if kind == "domain" else subject.partition("@")[2]

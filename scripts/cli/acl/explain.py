@@ -13,9 +13,7 @@ from dataflow.project import Project
 if TYPE_CHECKING:
     from iam.engine import Table, TableName, World
 
-NOT_KNOWN = (
-    "Grants on single keys, topics, buckets and service accounts are not in iam/: those above are of the project alone."
-)
+NOT_KNOWN = "Grants on single keys, topics, buckets and service accounts are not in iam/"
 
 
 def sources[F: Callable[..., Any]](command: F) -> F:
@@ -63,12 +61,17 @@ def explain_command(
         _matrix(world_of(manifest, True, cloud_identity), None, as_json)
         return
     world = world_of(manifest, no_dbt, cloud_identity)
-    if table is not None:
-        _who(world, table, as_json)
-    elif member is not None:
+    if member is not None:
         _what(world, _known_member(world, member), as_json)
-    elif pair is not None:
-        _why(world, _known_member(world, pair[0]), pair[1], as_json)
+        return
+    asked = pair[1] if pair is not None else table or ""
+    name, column = _table(world, asked)
+    if not no_dbt and manifest is None:
+        _known_table(world, name, column)
+    if pair is not None:
+        _why(world, _known_member(world, pair[0]), asked, name, column, as_json)
+    else:
+        _who(world, asked, name, column, as_json)
 
 
 @click.command("matrix", epilog="Example: noren acl matrix --html access.html")
@@ -136,14 +139,14 @@ def relations(project: Project, manifest: Path | None) -> "dict[TableName, Table
     }
 
 
-def _who(world: "World", asked: str, as_json: bool) -> None:
+def _who(world: "World", asked: str, table: "TableName", column: str | None, as_json: bool) -> None:
     from iam.engine.other_ways import other_ways
     from iam.explain import who
 
-    table, column = _table(world, asked)
     readers, others = who(world, table, column), [str(way) for way in other_ways(world)]
     if as_json:
-        answer = {"readers": [reader.as_json() for reader in readers], "other_ways": others, "not_known": NOT_KNOWN}
+        told = [reader.as_json() for reader in readers]
+        answer = {"readers": told, "other_ways": others, "not_known": f"{NOT_KNOWN}."}
         click.echo(json.dumps(answer, indent=2))
         return
     if not readers:
@@ -169,11 +172,10 @@ def _what(world: "World", member: str, as_json: bool) -> None:
     click.echo(_certainty(world))
 
 
-def _why(world: "World", member: str, asked: str, as_json: bool) -> None:
+def _why(world: "World", member: str, asked: str, table: "TableName", column: str | None, as_json: bool) -> None:
     from iam.explain import why
     from iam.explain.questions import decision_lines
 
-    table, column = _table(world, asked)
     answer = why(world, member, table, column)
     if as_json:
         click.echo(json.dumps(answer.as_json(), indent=2))
@@ -192,7 +194,7 @@ def _others(others: list[str]) -> None:
         click.echo("Other ways to raw data:")
         for line in others:
             click.echo(f"  {line}")
-    click.echo(NOT_KNOWN)
+    click.echo(f"{NOT_KNOWN}{': those above are of the project alone' if others else ''}.")
 
 
 def _certainty(world: "World") -> str:
@@ -218,6 +220,36 @@ def _table(world: "World", asked: str) -> "tuple[TableName, str | None]":
         hint = f"did you mean {close[0]}?" if close else "iam/datasets/ has a file for each."
         raise NorenError(f"there is no dataset {parts[0]}: {hint}")
     return TableName(world.project, parts[0], parts[1]), parts[2] if len(parts) == 3 else None
+
+
+def _known_table(world: "World", table: "TableName", column: str | None) -> None:
+    """Say so when nothing makes the table: the answer is that of any name there. Raises NorenError for a column that a
+    table of contracts or dbt does not have."""
+    from scripts.build.lineage import lineage_of
+
+    known = world.tables.get(table)
+    mentioned = {name for other in world.tables.values() for name in other.touches.get(table, ())}
+    if known is not None and (column is None or column.lower() in mentioned):
+        return
+    project = Project.find()
+    if not (project.dbt / "dbt_project.yml").is_file():
+        return
+    try:
+        lineage = lineage_of(project)
+    except NorenError:
+        return  # `relations` told
+    relation = f"{table.project}.{table.dataset}.{table.table}"
+    leaves = lineage.columns(relation)
+    columns = {".".join(path.split(".")[: n + 1]) for path in leaves for n in range(path.count(".") + 1)}
+    if known is None and not columns:
+        told = f"no contract and no model describes {table.short}: the answer is that for any table of {table.dataset}."
+        click.echo(told, err=True)
+    elif column is not None and columns and column.lower() not in {name.lower() for name in columns}:
+        import difflib
+
+        close = difflib.get_close_matches(column, sorted(columns), 1)
+        hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(leaves))}."
+        raise NorenError(f"{table.short} has no column {column}: {hint}")
 
 
 def _known_member(world: "World", member: str) -> str:

@@ -58,10 +58,14 @@ def grant_temporary(
         raise NorenError(f"there is no iam/datasets/{dataset}.json: known are {', '.join(sorted(files.datasets))}.")
     if group.lower() not in files.groups:
         raise NorenError(f"group {group} is not in iam/groups.json: people come by groups, for an hour too.")
+    settings = read_settings(project.root / FILE)
+    ours = settings.ours(files.groups)
     for option, person in (("--asked-by", asked_by), ("--approved-by", approved_by)):
         if not EMAIL.fullmatch(person):
             raise NorenError(f"{option} must be an e-mail address; it is {person}.")
-    until, days = end(span, now), read_settings(project.root / FILE).temporary_days
+        if person.lower().partition("@")[2] not in ours:
+            raise NorenError(f"{option} {person}: is outside of {', '.join(sorted(ours))}.")
+    until, days = end(span, now), settings.temporary_days
     if not now < until <= now + datetime.timedelta(days=days):
         raise NorenError(f"--for {span}: a temporary grant ends in the future, within {days} days.")
     item = entry(role, group.lower(), until, Note(reason.strip(), asked_by.lower(), approved_by.lower()))

@@ -54,6 +54,8 @@ def lint_command(
     findings = lint(project, known)
     if fixing:
         mended = fix(project, findings)
+        for finding in mended:
+            click.echo(f"mended {finding}", err=True)
         click.echo(f"{len(mended)} mended", err=True)
         findings = lint(project, known)
     click.echo(FORMATS["json" if as_json else form](findings))

@@ -61,7 +61,17 @@ def test_junit_has_a_case_a_rule_and_a_failure_an_error(findings):
     assert (suite.get("tests"), suite.get("failures")) == (str(len(RULES)), "1")
     [failure] = suite.iter("failure")
     assert failure.get("message").startswith("iam/datasets/marts__product.json:28:5: x.com is outside of example.com")
-    assert len(list(suite.iter("system-out"))) == 2
+    [printed] = suite.iter("system-out")
+    assert len(printed.text.splitlines()) == 2
+
+
+def test_junit_has_one_failure_for_many_errors_of_a_rule(add, found):
+    add("datasets/marts__product", *({"role": "READER", "userByEmail": f"{who}@example.com"} for who in ("a", "b")))
+    [suite] = ET.fromstring(FORMATS["junit"](found()))
+    [failure] = suite.iter("failure")
+    assert suite.get("failures") == "1"
+    assert failure.get("message").endswith("(and 1 more)")
+    assert len(failure.text.splitlines()) == 2
 
 
 def test_the_readmes_table_is_that_of_the_rules():

@@ -149,6 +149,9 @@ APPROVED = ends(
     title="temporary",
     description="incident 42 (asked by eng@example.com, approved by dpo@example.com)",
 )
+STRANGE = ends(
+    "2026-06-02T00:00:00Z", title="temporary", description="x (asked by eng@example.com, approved by x@partner.com)"
+)
 CODES = {
     "an address outside of the domains counts in every kind of grant": (
         [
@@ -165,6 +168,7 @@ CODES = {
         [("row_access_policies/anonymized__app", POLICY), ("policy_tags", TAG)],
         ["NRN010", "NRN011"],
     ),
+    "a stranger approves nothing": ([("datasets/operations", STRANGE)], ["NRN043"]),
     "an approved grant for a time may cross the layer": ([("datasets/warehouse__app", APPROVED)], []),
     "an approved grant for a time does not lead into raw": ([("datasets/raw__app", APPROVED)], ["NRN023"]),
 }

@@ -10,6 +10,7 @@ from dataflow.errors import NorenError
 from scripts.bench.estate import PROJECT, invent, write
 from scripts.cli import noren
 
+REPOSITORY = Path(__file__).parents[4]
 QUESTIONS = "ask one question: --who TABLE, --what MEMBER, --why MEMBER TABLE or --matrix."
 
 
@@ -95,3 +96,16 @@ def test_a_question_that_cannot_be_answered_is_one_sentence(estate, arguments, t
 
 def test_the_matrix_is_a_question_of_explain_too(estate):
     assert run("explain", "--matrix") == run("matrix", "--no-dbt")
+
+
+def test_a_column_that_no_table_has_is_an_error_with_a_hint(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    done = CliRunner().invoke(noren, ["acl", "explain", "--who", "anonymized__app.app_event.usr_id"])
+    with pytest.raises(NorenError, match=r"anonymized__app\.app_event has no column usr_id: did you mean user_id\?"):
+        raise done.exception
+
+
+def test_a_table_that_nothing_describes_is_told(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    done = CliRunner().invoke(noren, ["acl", "explain", "--why", "bo@example.com", "marts__product.nosuch"])
+    assert (done.exit_code, "no contract and no model describes marts__product.nosuch" in done.stderr) == (0, True)

@@ -56,6 +56,7 @@ def test_a_temporary_grant_says_why_and_who_and_ends_by_itself(project):
     ("result", "sentence"),
     [
         (lambda: temporary("--approved-by", "Eng@example.com"), "cannot approve their own temporary grant"),
+        (lambda: temporary("--approved-by", "x@partner.com"), "--approved-by x@partner.com: is outside of example.com"),
         (lambda: temporary(span="400d"), "ends in the future, within 90 days"),
         (lambda: temporary(span="2020-01-01T00:00:00Z"), "ends in the future"),
         (lambda: temporary(span="soon"), "give hours (8h), days (3d) or a time"),
@@ -86,7 +87,9 @@ def test_the_lint_mends_what_is_safe(project):
     content = json.loads(path.read_text())
     path.write_text(json.dumps([*content, content[0]]))
     done = run("lint", "--no-dbt", "--fix")
-    assert (done.exit_code, done.output) == (0, "1 mended\niam/: nothing to complain about\n")
+    assert (done.exit_code, done.stdout) == (0, "iam/: nothing to complain about\n")
+    [mended, count] = done.stderr.splitlines()
+    assert (mended.split(":")[0], count) == ("mended iam/datasets/operations.json", "1 mended")
     assert json.loads(path.read_text()) == content
 
 
