@@ -64,7 +64,7 @@ def apply_rows(
     for policy in files.row_policies:
         stated.setdefault((policy.dataset, policy.table), []).append(policy)
     done: list[Change] = []
-    for dataset in sorted(files.row_files):
+    for dataset in sorted(files.row_files | {dataset for dataset, _ in stated}):
         layer = files.layers.get(dataset)
         tables = live.tables(dataset, views=False) or []
         for table in sorted({name for d, name in stated if d == dataset} | set(tables)):

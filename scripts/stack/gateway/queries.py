@@ -81,7 +81,7 @@ class Queries:
 
         read = self.guard.need_read(self.caller, wanted.reads, shadows=wanted.ctes, touched=mentioned)
         self.guard.need_read(self.caller, wanted.copies, Action.COPY)
-        for table in sorted(wanted.reads & wanted.writes):
+        for table in sorted((wanted.reads & wanted.writes) | wanted.truncates):
             self.guard.need_table(self.caller, Action.CHANGE_ROWS, table)
         self.guard.need_unprotected(wanted.alters)
         self.default(default)

@@ -20,6 +20,8 @@ REFUSED_PROPERTIES = (exp.ExternalProperty, exp.TemporaryProperty, exp.RemoteWit
 DEFINING_OPTIONS = frozenset({"uris", "uri", "format", "source_uris", "connection"})
 
 MATERIALIZED = re.compile(r"ALTER\s+MATERIALIZED\s+VIEW\s+(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+PAST = ("version", "when", "changes")
+"""What a table has that is read as it was: FOR SYSTEM_TIME AS OF, and how other engines write it."""
 UNKNOWN = "Only SELECT and the statements that dbt sends are understood here."
 
 
@@ -31,7 +33,8 @@ class Demands:
     writes: tables and views that are created, changed or dropped.
     drops, creates: datasets.
     statements: how many; select: whether the script is one SELECT; scripted: whether it has variables.
-    ctes: names of CTEs, in lower case. copies: tables that are cloned or copied. alters: those that ALTER changes.
+    ctes: names of CTEs, in lower case. copies: tables that are cloned or copied. truncates: those that lose all rows.
+    alters: those that ALTER changes.
     """
 
     reads: set[TableName] = field(default_factory=set)
@@ -43,6 +46,7 @@ class Demands:
     scripted: bool = False
     ctes: set[str] = field(default_factory=set)
     copies: set[TableName] = field(default_factory=set)
+    truncates: set[TableName] = field(default_factory=set)
     alters: set[TableName] = field(default_factory=set)
 
     @property
@@ -62,6 +66,7 @@ def demands(sql: str, project: str, default: tuple[str, str] | None) -> Demands:
         raise UnreadableSQLError("The query is empty.", syntax=True)
     for tree in trees:
         found.statements += 1
+        refuse_past(tree)
         _add(found, tree, project, default)
         found.ctes.update(cte.alias.casefold() for cte in tree.find_all(exp.CTE))
     found.select = len(trees) == 1 and isinstance(trees[0], exp.Query)
@@ -75,7 +80,9 @@ def _add(found: Demands, tree: exp.Expr, project: str, default: tuple[str, str] 
         found.reads.update(tables(tree, project, default))
         found.writes.add(resolve(_target(tree.this), project, default))
     elif isinstance(tree, exp.TruncateTable):
-        found.writes.update(tables(tree, project, default))
+        emptied = set(tables(tree, project, default))
+        found.writes |= emptied
+        found.truncates |= emptied
     elif isinstance(tree, exp.Create):
         _create(found, tree, project, default)
     elif isinstance(tree, exp.Drop):
@@ -89,6 +96,13 @@ def _add(found: Demands, tree: exp.Expr, project: str, default: tuple[str, str] 
         found.reads.update(tables(tree, project, default))
     else:
         raise UnreadableSQLError(UNKNOWN)
+
+
+def refuse_past(tree: exp.Expr) -> None:
+    """Raises UnreadableSQLError for time travel: a table that was made again has other policy tags than before, and who
+    may make it would read the old columns by the new tags."""
+    if any(table.args.get(key) for table in tree.find_all(exp.Table) for key in PAST):
+        raise UnreadableSQLError("Time travel is not served here.")
 
 
 def _assigns(tree: exp.Set) -> bool:

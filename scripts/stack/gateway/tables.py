@@ -11,6 +11,7 @@ from scripts.stack.gateway import errors, resources
 from scripts.stack.gateway.catalogue import tags
 from scripts.stack.gateway.core import Call, Core, dataset_path, table_path
 from scripts.stack.gateway.resources import RESULTS, Json, mapping
+from scripts.stack.gateway.statements import refuse_past
 from scripts.stack.gateway.upstream import path
 
 PAGE = ("maxResults", "pageToken")
@@ -127,12 +128,15 @@ def _need(core: Core, call: Call, action: Action) -> None:
 def _change(core: Core, call: Call, method: str) -> httpx.Response:
     core.guard.need_table(call.caller, Action.WRITE, call.table)
     body = resources.table_resource(call.body, call.table)
-    if "schema" in body and tags(body) != tags(core.guard.catalogue.table(call.table) or {}):
+    core.guard.catalogue.forget()
+    present = core.guard.catalogue.table(call.table) or {}
+    whole = method == "PUT"  # what it leaves out is gone: the schema with its tags, a view's definition
+    if (whole or "schema" in body) and tags(body) != tags(present):
         # bigquery.tables.setCategory is an owner's: https://cloud.google.com/bigquery/docs/column-level-security
         core.guard.need_dataset(call.caller, Action.OWN, call.dataset)
     for key in ("view", "materializedView"):
-        if key in body:
-            body[key] = _unchanged(core, call.table, key, body[key])
+        if key in body or (whole and key in present):
+            body[key] = _unchanged(present.get(key), body.get(key))
     return core.changed(
         core.upstream.send(method, table_path(call.table), call.caller, body=body, headers=call.condition)
     )
@@ -145,16 +149,15 @@ def _view(core: Core, call: Call, given: Any) -> Json:
         raise errors.not_served("Legacy SQL")
     try:
         sources = view_sources(str(view.get("query", "")), core.project)
+        refuse_past(parse(str(view.get("query", "")))[0])
     except UnreadableSQLError as error:
         raise errors.denied(str(error)) from None
     core.guard.need_read(call.caller, sources)
     return {**view, "useLegacySql": False}
 
 
-def _unchanged(core: Core, table: TableName, key: str, given: Any) -> Json:
+def _unchanged(present: Any, given: Any) -> Json:
     """The emulator would record another definition, but go on to run the one it has: what it records decides here."""
-    core.guard.catalogue.forget()
-    present = (core.guard.catalogue.table(table) or {}).get(key)
     query = given.get("query") if isinstance(given, dict) else None
     if not isinstance(present, dict) or query not in (None, present.get("query")):
         raise errors.not_served("Changing a view's definition other than by CREATE OR REPLACE VIEW")

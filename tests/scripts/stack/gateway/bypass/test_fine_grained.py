@@ -5,6 +5,7 @@ The dataset `shut` is closed to her, `mine` is hers to write.
 """
 
 import json
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -109,6 +110,12 @@ QUERIES = {
     "rows as a copy": "CREATE TABLE mine.copy COPY mine.entries",
     "rows changed": "UPDATE mine.entries SET x = 'mine' WHERE true",
     "rows deleted": "DELETE FROM mine.entries WHERE true",
+    "rows truncated": "TRUNCATE TABLE mine.entries",
+    "rows of the past": "SELECT x FROM mine.entries FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()",
+    "rows of the past, as others write it": "SELECT x FROM mine.entries AT (VERSION => 1)",
+    "rows of the past in a view": (
+        "CREATE VIEW mine.v AS SELECT x FROM mine.entries FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()"
+    ),
     "rows merged": "MERGE mine.entries t USING (SELECT 1) ON false WHEN NOT MATCHED BY SOURCE THEN DELETE",
     "table with a policy renamed": "ALTER TABLE mine.entries RENAME TO free",
     "column renamed": "ALTER TABLE mine.entries RENAME COLUMN x TO z",
@@ -301,6 +308,33 @@ def test_a_writer_cannot_take_the_tags_off(stage: Rehearsal):
     for change in ("ALTER COLUMN place SET OPTIONS (description = '')", "RENAME TO free", "RENAME COLUMN place TO p"):
         assert stage.query(ANA, f"ALTER TABLE mine.tagged {change}").status_code == 403
     assert stage.query(ANA, "SELECT place FROM mine.tagged").status_code == 403
+
+
+def test_a_table_that_was_made_again_does_not_show_what_it_was(stage: Rehearsal):
+    """Its new columns have no policy tags, and the old ones are still there to be read by time travel."""
+    stage.table("mine.again", {"x": None, "place": "location"}, [{"x": "1", "place": SECRET}])
+    before = "FOR SYSTEM_TIME AS OF TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 1 SECOND)"
+    time.sleep(1.1)
+    assert stage.query(ANA, "CREATE OR REPLACE TABLE mine.again AS SELECT '1' AS x, 'p' AS place").status_code == 200
+    for sql in (f"SELECT * FROM mine.again {before}", f"CREATE VIEW mine.v AS SELECT * FROM mine.again {before}"):
+        assert stage.query(ANA, sql).status_code == 403
+    view = {"tableReference": {"tableId": "v"}, "view": {"query": f"SELECT * FROM mine.again {before}"}}
+    assert stage.ask(ANA, "POST", "/datasets/mine/tables", json=view).status_code == 403
+
+
+def test_an_update_that_leaves_the_schema_out_takes_no_tag_off(stage: Rehearsal):
+    stage.table("mine.whole", {"x": None, "place": "location"}, [{"x": "1", "place": SECRET}])
+    answer = stage.ask(ANA, "PUT", "/datasets/mine/tables/whole", json={"description": "x"})
+    assert answer.status_code == 403, answer.text
+    assert stage.query(ANA, "SELECT place FROM mine.whole").status_code == 403
+
+
+def test_an_update_that_leaves_a_view_out_keeps_its_definition(stage: Rehearsal):
+    stage.view("mine.kept", f"SELECT * FROM `{PROJECT}`.shut.t")
+    before = stage.ask(ANA, "GET", "/datasets/mine/tables/kept").json()["view"]
+    stage.ask(ANA, "PUT", "/datasets/mine/tables/kept", json={"description": "x"})
+    assert stage.ask(ANA, "GET", "/datasets/mine/tables/kept").json()["view"] == before
+    assert stage.query(ANA, "SELECT * FROM mine.kept").status_code == 403
 
 
 @pytest.mark.parametrize("function", ["CHANGES(TABLE shut.t, NULL, NULL)", "APPENDS(TABLE shut.t)"])
