@@ -1,6 +1,7 @@
 """`noren build` around dbt: grants, policy tags, authorizations, and whether it all holds. dbt itself: tests/dbt/."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,25 @@ def manifest(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _open_again(admin: bigquery.Client) -> Iterator[None]:
+    """Other modules read the column."""
+    yield
+    tag(admin, [])
+
+
+def tag(admin: bigquery.Client, names: list[str]) -> None:
+    schema = [
+        {"name": "area", "type": "STRING", "policyTags": {"names": names}},
+        {"name": "n", "type": "INTEGER"},
+    ]
+    admin._connection.api_request(
+        method="PATCH",
+        path=f"/projects/{P}/datasets/marts__places/tables/checkins_by_area_hour",
+        data={"schema": {"fields": schema}},
+    )
+
+
 def view(admin: bigquery.Client, *, tagged: bool, column: str = "area") -> Result:
     """What dbt does: makes the view again, and gives its column a tag, or forgets to."""
     admin.query(
@@ -54,15 +74,7 @@ def view(admin: bigquery.Client, *, tagged: bool, column: str = "area") -> Resul
         f"SELECT area AS {column}, count(*) AS n FROM warehouse__places.checkins GROUP BY area"
     ).result()
     if tagged:
-        schema = [
-            {"name": "area", "type": "STRING", "policyTags": {"names": [TAG]}},
-            {"name": "n", "type": "INTEGER"},
-        ]
-        admin._connection.api_request(
-            method="PATCH",
-            path=f"/projects/{P}/datasets/marts__places/tables/checkins_by_area_hour",
-            data={"schema": {"fields": schema}},
-        )
+        tag(admin, [TAG])
     node = Node("model.noren.x", "view", "marts__places.checkins_by_area_hour", "success", 0.1, "CREATE VIEW")
     return Result(0, 0.1, None, (node,))
 
