@@ -5,18 +5,16 @@ So the classes of the base tables, which the contracts give, are enough. What a 
 as read, and says so.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dataflow.contract import Contract
 from dataflow.errors import NorenError
 from dataflow.policy import Policy
-from dataflow.schemas import Column, tables
 from iam.audit import DATA_ACCESS, LOGS
+from iam.lineage.origins import origins
 
 VIEW = ("operations", "who_read")
-ROLES = ("raw", "anonymized")
-"""Tables of a stream whose columns are classified."""
 HARMLESS = ("internal", "public")
 
 
@@ -30,14 +28,16 @@ class Classified:
 
 
 def classified(contracts: Iterable[Contract], policy: Policy) -> list[Classified]:
-    """Every column of the raw and anonymized tables whose classification is neither internal nor public."""
-    found = set()
-    for contract in contracts:
-        made = tables(contract, policy)
-        for role in ROLES:
-            for column in made[role].columns:
-                found |= {Classified(made[role].id, path, kind) for path, kind in _columns(column)}
-    return sorted(found)
+    """Every column of the raw and anonymized tables whose classification is neither internal nor public.
+
+    One that is made of contract fields has theirs: event_token, event_time, what the policy derives.
+    """
+    return sorted(
+        Classified(table, path, origin.classification)
+        for table, columns in origins(contracts, policy).columns.items()
+        for path, origin in columns.items()
+        if origin.classification and origin.classification not in HARMLESS
+    )
 
 
 def sql(project: str, logs: str, columns: Iterable[Classified]) -> str:
@@ -96,10 +96,3 @@ WHERE COALESCE(JSON_VALUE(reads.metadata, '$.tableDataRead.fieldsTruncated') = '
     WHERE field = classified.column_name OR STARTS_WITH(classified.column_name, CONCAT(field, '.'))
   )
 """  # noqa: S608  names are checked above; the rest is from contracts
-
-
-def _columns(column: Column) -> Iterator[tuple[str, str]]:
-    if column.classification is not None and column.classification.value not in HARMLESS:
-        yield column.path, column.classification.value
-    for child in column.children:
-        yield from _columns(child)

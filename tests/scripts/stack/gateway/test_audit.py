@@ -144,4 +144,6 @@ def test_who_read_tells_classified_columns_of_contracts_alone(admin, log):
 def test_the_classes_come_from_the_contracts():
     found = classified(load_contracts(REPOSITORY.contracts).values(), load_policy(REPOSITORY.policy))
     assert Classified("raw__app.app_event", "user_id", "identifier") in found
+    assert Classified("anonymized__app.app_event", "event_token", "identifier") in found
+    assert Classified("anonymized__app.app_event", "event_time", "quasi_identifier") in found
     assert not {column.classification for column in found} & {"internal", "public"}
