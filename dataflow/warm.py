@@ -2,6 +2,7 @@
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from dataflow.contract import Constraints, Field, FieldType
 from dataflow.core.plain import Lane
@@ -12,6 +13,7 @@ from dataflow.methods.loops.suspects import maps, suspects
 from dataflow.methods.loops.versions import reduced
 from dataflow.operators.keys import words_of
 from dataflow.operators.seen import Seen, first_of_each
+from dataflow.outputs.wire import requests
 from dataflow.sources.wire import read, repeated
 
 
@@ -32,6 +34,7 @@ def main() -> None:
     first_of_each(keys, seen.contains(keys))
     read(b"", "")
     repeated(1, text)
+    list(requests("", pa.array([b"a"], pa.large_binary()), {}, messages=1, size=1))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from dataflow.operators.state import Changes, StateByOperator
 @dataclass(frozen=True)
 class Entry:
     """rows: role of the table (raw, anonymized, dead, unknown) -> rows without `batch_id`; empty once committed.
+        What is read from a journal has no roles without rows.
 
     consumed: where a bounded source is to go on behind this entry, in the source's own words; empty for a broker's.
     state: changes of operators' state, by the operator's name.
@@ -55,7 +56,8 @@ def head_of(entry: Entry) -> Head:
 
 
 def encode_entry(entry: Entry) -> bytes:
-    return msgspec.msgpack.encode(_Wire(head_of(entry), _streams(entry.rows)))
+    rows = {role: frame for role, frame in entry.rows.items() if not frame.is_empty()}
+    return msgspec.msgpack.encode(_Wire(head_of(entry), _streams(rows)))
 
 
 def decode_entry(data: bytes) -> Entry:

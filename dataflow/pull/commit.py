@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
@@ -79,13 +79,16 @@ class Committer:
             self._commit(group, entries, self._tables, begun=True)
         run: list[Entry] = []
         first, size = 0, 0
+        known: dict[str, Hashable] = {}
         for number in self._journal.ungrouped():
             entry = self._journal.read(number)
-            if run and (columns(entry) != columns(run[0]) or size >= MOST_GROUP_BYTES):
+            other = any(known.get(role, kinds) != kinds for role, kinds in columns(entry).items())
+            if run and (other or size >= MOST_GROUP_BYTES):
                 self._commit(self._journal.group(first, number - 1), run, self._tables)
-                run, size = [], 0
+                run, size, known = [], 0, {}
             first = first if run else number
             run.append(entry)
+            known |= columns(entry)
             size += int(sum(frame.estimated_size() for frame in entry.rows.values()))
         if run:
             self._commit(self._journal.group(first, first + len(run) - 1), run, self._tables)

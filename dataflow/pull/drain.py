@@ -86,7 +86,7 @@ class Drain:
     def _run(self) -> None:
         try:
             while not self._stopped.is_set():
-                messages = self._prefetcher.take(MOST_MESSAGES, wait=0.5, linger=0.0)
+                messages = self._prefetcher.take(MOST_MESSAGES, wait=0.5)
                 for start in range(0, len(messages), MOST_MESSAGES):
                     part = messages[start : start + MOST_MESSAGES]
                     given_up = [GivenUp.of(message) for message in part]

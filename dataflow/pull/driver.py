@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -33,6 +34,9 @@ from dataflow.telemetry import catalogue
 from dataflow.telemetry.pipeline import Telemetry
 
 log = logging.getLogger(__name__)
+
+SWITCH_SECONDS = 0.0005
+"""A batch goes through six threads: with Python's own 5 ms each of them waits that long for one that computes."""
 
 
 @dataclass
@@ -140,6 +144,7 @@ class PullPipeline:
             self._stager.learn(head.index, head.state)
             self.progress.add(head.index)
         self._distributor.start()
+        sys.setswitchinterval(SWITCH_SECONDS)
         gc.collect()
         gc.freeze()
         gc.set_threshold(100_000, 50, 100)

@@ -6,7 +6,6 @@ import threading
 import time
 from dataclasses import dataclass
 
-import grpc
 import polars as pl
 
 from dataflow.sources.message import Messages
@@ -18,6 +17,15 @@ PULL_MESSAGES = 1_000
 PULL_SECONDS = 2.0
 """A pull waits this long for a message."""
 
+FULL_BYTES = 64 << 10
+"""An answer below that has not all that a pull may have: the source has no backlog."""
+
+PACE_SECONDS = 0.015
+"""From such an answer until the next pull. A pull, a batch and an entry cost the same for 1 message and for 100."""
+
+LINGER_SECONDS = 0.01
+"""For what comes behind a full answer, a batch waits so long."""
+
 MOST_AHEAD_BYTES = 32 << 20
 """Bytes that may be pulled and not yet taken, but for one more pull: bounds memory."""
 
@@ -26,6 +34,15 @@ FIRST_RENEWAL_SECONDS = 4
 
 RENEWAL_SECONDS = LEASE_SECONDS / 2
 """Between later renewals of one lease."""
+
+
+@dataclass(frozen=True)
+class _Pulled:
+    """arrived: of the monotonic clock. full: more is there for the asking."""
+
+    arrived: float
+    messages: Messages
+    full: bool
 
 
 @dataclass
@@ -37,21 +54,23 @@ class _Leases:
 
 
 class Prefetcher:
-    """Pulls in a thread of its own until stopped.
+    """Pulls in threads of its own until stopped: one asks, another reads what came.
 
     What was pulled is taken, and released, in the order that it was pulled in.
     """
 
     def __init__(self, subscription: PubSubSubscription) -> None:
         self._subscription = subscription
-        self._ready: queue.Queue[tuple[float, Messages]] = queue.Queue()  # (when they arrived, messages)
+        self._answers: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()  # (when it came, a pull's answer)
+        self._ready: queue.Queue[_Pulled] = queue.Queue()
         self._ahead = 0
+        self._unread = 0
         self._changed = threading.Condition()
         self._leases: collections.deque[_Leases] = collections.deque()
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(target=self._guard, args=(target,), name=name, daemon=True)
-            for name, target in (("puller", self._pull), ("leases", self._renew))
+            for name, target in (("puller", self._pull), ("reader", self._read), ("leases", self._renew))
         ]
         self.failure: BaseException | None = None
         self.answering = False
@@ -62,34 +81,35 @@ class Prefetcher:
     @property
     def ahead(self) -> int:
         """Bytes pulled and not yet taken."""
-        return self._ahead
+        return self._ahead + self._unread
 
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
-    def take(self, most: int, wait: float, linger: float, most_bytes: int = 1 << 62) -> Messages:
-        """About `most` messages or `most_bytes`: waits up to `wait` seconds for the first, then up to `linger`
-        after these came for more.
+    def take(self, most: int, wait: float, most_bytes: int = 1 << 62) -> Messages:
+        """About `most` messages or `most_bytes`: waits up to `wait` seconds for the first, and for more where the
+        source has a backlog.
 
         Raises what the pulling thread died of.
         """
         if self.failure is not None:
             raise self.failure
         try:
-            self.arrived, messages = self._ready.get(timeout=wait)
+            pulled = self._ready.get(timeout=wait)
         except queue.Empty:
             return Messages.of(())
-        end = self.arrived + linger
-        taken, count, size = [messages], len(messages), messages.bytes
+        self.arrived = pulled.arrived
+        end = self.arrived + LINGER_SECONDS
+        taken, count, size = [pulled.messages], len(pulled.messages), pulled.messages.bytes
         while count < most and size < most_bytes:
             try:
-                more = self._ready.get(timeout=max(0.0, end - time.monotonic()))[1]
+                pulled = self._ready.get(timeout=max(0.0, end - time.monotonic()) if pulled.full else 0.0)
             except queue.Empty:
                 break
-            taken.append(more)
-            count += len(more)
-            size += more.bytes
+            taken.append(pulled.messages)
+            count += len(pulled.messages)
+            size += pulled.messages.bytes
         with self._changed:
             self._ahead -= size
             self._changed.notify()
@@ -115,7 +135,7 @@ class Prefetcher:
             thread.join()
         left = [] if also is None else [also]
         while not self._ready.empty():
-            left.append(self._ready.get()[1].ack_ids)
+            left.append(self._ready.get().messages.ack_ids)
         if left:
             self._subscription.extend(pl.concat(left), 0)
 
@@ -127,43 +147,46 @@ class Prefetcher:
             self.failure = error
 
     def _pull(self) -> None:
-        """The next pull is served while the messages of the last are read, unless they must wait for room: from its
-        answer on a message's lease runs."""
-        source, away = self._subscription, 0.05
-        since, asked = self._asked()
-        while asked is not None:
-            answer = source.wait(asked)
+        try:
+            self._ask()
+        finally:
+            self._answers.put((0.0, b""))
+
+    def _ask(self) -> None:
+        """Again and again, also while the last answer is read, unless there is no room: from its answer on a message's
+        lease runs."""
+        away = 0.05
+        while not self._stopped.is_set():
+            asked = time.monotonic()
+            answer = self._subscription.fetch(PULL_MESSAGES, PULL_SECONDS)
+            arrived = time.monotonic()
             if not answer:
                 # a server that is away answers at once: do not hammer it
-                self.answering = time.monotonic() - since >= 0.05
+                self.answering = arrived - asked >= 0.05
                 if not self.answering:
                     self._stopped.wait(away)
                     away = min(away * 2, 2.0)
-                since, asked = self._asked()
                 continue
             away, self.answering = 0.05, True
-            room = self._ahead + len(answer) <= MOST_AHEAD_BYTES
-            if room:
-                since, asked = self._asked()
-            self._arrived(source.read(answer))
-            if not room:
-                with self._changed:
-                    while self._ahead > MOST_AHEAD_BYTES and not self._stopped.is_set():
-                        self._changed.wait(1.0)
-                since, asked = self._asked()
+            with self._changed:
+                self._unread += len(answer)
+            self._answers.put((arrived, answer))
+            if len(answer) < FULL_BYTES:
+                self._stopped.wait(PACE_SECONDS)
+            with self._changed:
+                while self.ahead > MOST_AHEAD_BYTES and not self._stopped.is_set():
+                    self._changed.wait(1.0)
 
-    def _asked(self) -> tuple[float, grpc.Future | None]:
-        """(now, a pull that is on its way); none when it is to stop."""
-        if self._stopped.is_set():
-            return 0.0, None
-        return time.monotonic(), self._subscription.ask(PULL_MESSAGES, PULL_SECONDS)
-
-    def _arrived(self, messages: Messages) -> None:
-        arrived = time.monotonic()
-        with self._changed:
-            self._leases.append(_Leases(messages.ack_ids, arrived + FIRST_RENEWAL_SECONDS))
-            self._ahead += messages.bytes
-            self._ready.put((arrived, messages))
+    def _read(self) -> None:
+        while (came := self._answers.get())[1]:
+            arrived, answer = came
+            messages = self._subscription.read(answer)
+            with self._changed:
+                self._leases.append(_Leases(messages.ack_ids, arrived + FIRST_RENEWAL_SECONDS))
+                self._ahead += messages.bytes
+                self._unread -= len(answer)
+                self._changed.notify_all()
+                self._ready.put(_Pulled(arrived, messages, len(answer) >= FULL_BYTES))
 
     def _renew(self) -> None:
         while not self._stopped.wait(1):

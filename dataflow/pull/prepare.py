@@ -27,9 +27,6 @@ BATCH_MESSAGES = 8_192
 BATCH_BYTES = 16 << 20
 """Of messages; a batch of large ones is as heavy in memory as one of many. One message may have 10 MB."""
 
-LINGER_SECONDS = 0.01
-"""A batch waits this long for company: a polars call costs the same for 1 row and for 1,000."""
-
 SCHEMAS_AWAY_SECONDS = 2.0
 """Between two questions to a schema service that is away."""
 
@@ -89,7 +86,7 @@ class Preparing:
     def _guard(self) -> None:
         try:
             while not self._stopped.is_set():
-                messages = self._prefetcher.take(BATCH_MESSAGES, 0.2, LINGER_SECONDS, BATCH_BYTES)
+                messages = self._prefetcher.take(BATCH_MESSAGES, 0.2, BATCH_BYTES)
                 self._quiet = not messages
                 if messages:
                     trace = self._telemetry.taken(messages, time.monotonic() - self._prefetcher.arrived)

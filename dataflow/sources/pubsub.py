@@ -49,16 +49,15 @@ class PubSubSubscription:
 
         Raises NorenError when the subscription does not exist or may not be read.
         """
-        return self.read(self.wait(self.ask(most, timeout)))
+        return self.read(self.fetch(most, timeout))
 
-    def ask(self, most: int, timeout: float) -> grpc.Future:
-        """Ask for messages, for `wait`; `pull` in its parts, for who asks for more while it reads."""
-        return self._pull.future(PullRequest.pb()(subscription=self.path, max_messages=most), timeout=timeout)
+    def fetch(self, most: int, timeout: float) -> bytes:
+        """What `pull` gets, for `read`; empty when nothing came. Raises NorenError like `pull`.
 
-    def wait(self, asked: grpc.Future) -> bytes:
-        """The answer, for `read`; empty when nothing came. Raises NorenError like `pull`."""
+        A call that blocks: each of gRPC's futures starts a thread, which costs more than a small answer.
+        """
         try:
-            answer: bytes = asked.result()
+            answer: bytes = self._pull(PullRequest.pb()(subscription=self.path, max_messages=most), timeout=timeout)
         except grpc.RpcError as error:
             if error.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE):
                 return b""

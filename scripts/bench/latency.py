@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dataflow.core import Anonymizer, Batch
-from dataflow.pull.prepare import LINGER_SECONDS
+from dataflow.pull.prefetch import LINGER_SECONDS
 from scripts.bench.subject import BATCH, RECEIVED, arrow
 
 

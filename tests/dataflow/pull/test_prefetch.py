@@ -26,11 +26,7 @@ class Source:
         self.failure: Exception | None = None
         self.away = False
 
-    def ask(self, *_: object) -> str:
-        """It answers when it is waited for."""
-        return "asked"
-
-    def wait(self, _: object) -> bytes:
+    def fetch(self, *_: object) -> bytes:
         self.pulls.append(time.monotonic())
         if self.failure is not None:
             raise self.failure
@@ -88,21 +84,21 @@ def ids(messages: Messages) -> list[str]:
 def test_pulls_that_are_ready_are_taken_together_in_order(start: Start) -> None:
     source = Source([1, 2], [3], [4])
     prefetcher = start(source)
-    until(lambda: source.given == 3)
-    assert ids(prefetcher.take(100, wait=5, linger=0.05)) == ["1", "2", "3", "4"]
+    until(lambda: prefetcher._ready.qsize() == 3)
+    assert ids(prefetcher.take(100, wait=5)) == ["1", "2", "3", "4"]
 
 
 def test_no_more_pulls_are_taken_than_make_a_batch(start: Start) -> None:
     source = Source([1, 2], [3, 4], [5, 6])
     prefetcher = start(source)
-    until(lambda: source.given == 3)
-    assert ids(prefetcher.take(3, wait=5, linger=0.05)) == ["1", "2", "3", "4"]
-    assert ids(prefetcher.take(3, wait=5, linger=0.05)) == ["5", "6"]
+    until(lambda: prefetcher._ready.qsize() == 3)
+    assert ids(prefetcher.take(3, wait=5)) == ["1", "2", "3", "4"]
+    assert ids(prefetcher.take(3, wait=5)) == ["5", "6"]
 
 
 def test_without_messages_it_waits_and_gives_none(start: Start) -> None:
     started = time.monotonic()
-    assert start(Source()).take(10, wait=0.1, linger=1).data == []
+    assert start(Source()).take(10, wait=0.1).data == []
     assert 0.1 <= time.monotonic() - started < 1
 
 
@@ -113,7 +109,7 @@ def test_it_pulls_no_further_ahead_than_its_bound(start: Start, monkeypatch: pyt
     until(lambda: source.given == 2)
     time.sleep(0.1)
     assert source.given == 2
-    prefetcher.take(2, wait=5, linger=0)
+    prefetcher.take(2, wait=5)
     until(lambda: source.given == 3)
 
 
@@ -149,7 +145,7 @@ def test_what_the_pulling_died_of_is_raised(start: Start) -> None:
     prefetcher = start(source)
     until(lambda: prefetcher.failure is not None)
     with pytest.raises(NorenError, match=r"^gone$"):
-        prefetcher.take(10, wait=1, linger=0)
+        prefetcher.take(10, wait=1)
 
 
 def test_a_server_that_is_away_is_asked_less_and_less_often(start: Start) -> None:
@@ -164,6 +160,6 @@ def test_a_server_that_is_away_is_asked_less_and_less_often(start: Start) -> Non
 def test_no_more_bytes_are_taken_than_make_a_batch(start: Start) -> None:
     source = Source([1, 2], [3, 4], [5, 6])
     prefetcher = start(source)
-    until(lambda: source.given == 3)
-    assert ids(prefetcher.take(100, wait=5, linger=0.05, most_bytes=2_500)) == ["1", "2", "3", "4"]
-    assert ids(prefetcher.take(100, wait=5, linger=0.05, most_bytes=2_500)) == ["5", "6"]
+    until(lambda: prefetcher._ready.qsize() == 3)
+    assert ids(prefetcher.take(100, wait=5, most_bytes=2_500)) == ["1", "2", "3", "4"]
+    assert ids(prefetcher.take(100, wait=5, most_bytes=2_500)) == ["5", "6"]

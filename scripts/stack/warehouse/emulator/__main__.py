@@ -5,12 +5,16 @@ Stops on SIGTERM, SIGINT and, with --watch-stdin, when its stdin ends.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[4])  # the checkout: this environment has no project installed
 
 from scripts.stack.warehouse.emulator import patches, serve  # noqa: E402
+
+NICE = 10
+"""It stands for a service elsewhere: here it gives way to what is measured and waited for on the same machine."""
 
 
 def arguments() -> argparse.Namespace:
@@ -31,6 +35,7 @@ def arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    os.nice(NICE)
     options = arguments()
     patches.apply(options, without=set(options.without_patch))
     serve.main(options)
