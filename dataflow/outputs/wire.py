@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from dataflow.compiled.loop import compiled, inlined
+from dataflow.compiled.simd import copied
 from dataflow.compiled.views import Numbers
 
 _FIRST, _SECOND = b"\x0a", b"\x12"  # a field's number, and that its length comes next
@@ -60,10 +61,10 @@ def _write(data: Numbers, offsets: Numbers, constant: Numbers, row: Numbers, roo
         numbering = len(row) + 1 + digits
         at = _opened(room, at, 0x12, 1 + _width(length) + length + len(constant) + 2 + numbering)
         at = _opened(room, at, 0x0A, length)
-        at = _copied(data, offsets[number], length, room, at)
-        at = _copied(constant, 0, len(constant), room, at)
+        at = copied(data, offsets[number], length, room, at)
+        at = copied(constant, 0, len(constant), room, at)
         at = _opened(room, at, 0x12, numbering)
-        at = _copied(row, 0, len(row), room, at)
+        at = copied(row, 0, len(row), room, at)
         room[at] = digits
         at += 1 + digits
         rest = number
@@ -94,13 +95,6 @@ def _opened(room: Numbers, at: int, field: int, length: int) -> int:
         at += 1
     room[at] = length
     return at + 1
-
-
-@inlined
-def _copied(source: Numbers, start: int, length: int, room: Numbers, at: int) -> int:
-    for place in range(length):
-        room[at + place] = source[start + place]
-    return at + length
 
 
 def _attribute(name: str, value: str) -> bytes:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from google.pubsub_v1.types import PullResponse
 
 from dataflow.compiled.loop import compiled, inlined
+from dataflow.compiled.simd import copied
 from dataflow.compiled.views import Numbers, series, to_bytes
 from dataflow.sources.message import NO_ATTRIBUTES, Message, Messages, position
 
@@ -118,9 +119,7 @@ def _repeated(data: Numbers, offsets: Numbers, tag: int, room: Numbers) -> int:
             at += 1
         room[at] = left
         at += 1
-        for place in range(offsets[row], offsets[row + 1]):
-            room[at] = data[place]
-            at += 1
+        at = copied(data, offsets[row], offsets[row + 1] - offsets[row], room, at)
     return at
 
 
@@ -137,12 +136,8 @@ def _texts(prefix: bytes, buffer: Numbers, starts: Numbers, lengths: Numbers) ->
 @compiled
 def _gather(prefix: Numbers, buffer: Numbers, starts: Numbers, offsets: Numbers, data: Numbers) -> None:
     for row in range(len(starts)):
-        first = offsets[row]
-        for place in range(len(prefix)):
-            data[first + place] = prefix[place]
-        first += len(prefix)
-        for at in range(first, offsets[row + 1]):
-            data[at] = buffer[starts[row] + at - first]
+        at = copied(prefix, 0, len(prefix), data, offsets[row])
+        copied(buffer, starts[row], offsets[row + 1] - at, data, at)
 
 
 @inlined
