@@ -31,7 +31,7 @@ class Plan:
     """
 
     events: int = 1_000_000
-    table_events: int = 500_000
+    table_events: int = 1_000_000
     delay_seconds: float = 30.0
     pause_seconds: float = 60.0
     catch_up: float = 60.0
