@@ -11,10 +11,11 @@ from collections.abc import Sequence
 import polars as pl
 from google.api_core import exceptions as api
 from requests import exceptions as http
-from tenacity import before_sleep_log, retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from dataflow.objects import Objects
 from dataflow.outputs.base import Run
+from dataflow.outputs.waiting import waiting
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Archive:
         retry=retry_if_exception_type((api.ServerError, api.TooManyRequests, http.ConnectionError, http.Timeout)),
         wait=wait_random_exponential(multiplier=0.2, max=20),
         stop=stop_after_delay(PATIENCE_SECONDS),
-        before_sleep=before_sleep_log(log, logging.WARNING),
+        before_sleep=waiting(log),
         reraise=True,
     )
     def _create(self, name: str, data: bytes) -> None:

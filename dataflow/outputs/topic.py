@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import grpc
-from tenacity import before_sleep_log, retry, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from dataflow.channels import UNLIMITED, plain
 from dataflow.errors import NorenError
 from dataflow.outputs.base import Run
 from dataflow.outputs.json_rows import json_rows
+from dataflow.outputs.waiting import waiting
 from dataflow.outputs.wire import requests
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 MOST_MESSAGES = 1_000
 MOST_BYTES = 9_000_000
 """Of one request: the service takes 1,000 messages and 10 MB (https://cloud.google.com/pubsub/quotas)."""
+
+MOST_REQUEST_BYTES = 10_000_000
+"""What the service takes: above it there is one message alone in a request, which no other try gets through."""
 
 PASSING = (
     grpc.StatusCode.UNAVAILABLE,
@@ -78,6 +82,13 @@ class AnonymizedTopic:
             code = error.code()
             if code is grpc.StatusCode.NOT_FOUND:
                 raise NorenError(f"{self.topic}: there is no such topic; make it (terraform/platform).") from None
+            if code is grpc.StatusCode.INVALID_ARGUMENT and len(request) > MOST_REQUEST_BYTES:
+                log.error(
+                    "%s: a row is larger than a message may be (10 MB): it is in the tables, not here; lower "
+                    "maxMessageBytes in the contract",
+                    self.topic,
+                )
+                return
             if code is grpc.StatusCode.INVALID_ARGUMENT:
                 raise NorenError(
                     f"{self.topic}: refuses the rows; bring its schema up to date (noren contract render pubsub) and "
@@ -89,7 +100,7 @@ class AnonymizedTopic:
         retry=retry_if_exception(_passes),
         wait=wait_random_exponential(multiplier=0.1, max=20),
         stop=stop_after_delay(PATIENCE_SECONDS),
-        before_sleep=before_sleep_log(log, logging.WARNING),
+        before_sleep=waiting(log),
         reraise=True,
     )
     def _patient_send(self, request: bytes) -> None:

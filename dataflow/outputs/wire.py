@@ -5,6 +5,7 @@ to publish has topic (1) and messages (2), a message has data (1) and the map at
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -33,12 +34,12 @@ def requests(
     if not len(data):
         return
     constant = b"".join(_attribute(name, value) for name, value in attributes.items())
-    offsets = np.frombuffer(data.buffers()[1], np.int64)[data.offset : data.offset + len(data) + 1]
-    content = data.buffers()[2] or b""  # none where all are empty
+    offsets = _view(data.buffers()[1], np.int64)[data.offset : data.offset + len(data) + 1]
+    content = _view(data.buffers()[2] or b"", np.uint8)  # none where all are empty
     room = np.empty(int(offsets[-1] - offsets[0]) + len(data) * (len(constant) + _MOST_BESIDE), np.uint8)
     ends = np.zeros(len(data) + 1, np.int64)
     shared, row_opening = np.frombuffer(constant, np.uint8), np.frombuffer(_ROW, np.uint8)
-    _write(np.frombuffer(content, np.uint8), offsets, shared, row_opening, room, ends)
+    _write(content, offsets, shared, row_opening, room, ends)
     opening = _framed(_FIRST, topic.encode())
     first = 0
     while first < len(data):
@@ -46,6 +47,13 @@ def requests(
         last = min(max(fitting, first + 1), first + messages, len(data))
         yield b"".join((opening, memoryview(room)[ends[first] : ends[last]]))
         first = last
+
+
+def _view(buffer: Any, kind: type) -> Numbers:
+    """Read only, whoever made it: a loop is compiled anew for what it may write to."""
+    view: Numbers = np.frombuffer(buffer, kind)
+    view.flags.writeable = False
+    return view
 
 
 @compiled

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 MOST_MESSAGES = 200
 """Asked for at once: two queries."""
 
+PAUSE_SECONDS = 0.05
+"""Between two looks whether what was pulled before is committed."""
+
 AWAY_SECONDS = 2.0
 
 
@@ -49,7 +52,10 @@ class Drain:
         self._staged: list[tuple[int, pl.Series]] = []
         self._failure: BaseException | None = None
 
-    def start(self) -> None:
+    def start(self, stream: Prefetcher) -> None:
+        """stream: pulls what may be given up. Before a message is asked for, all that it had pulled by then is in the
+        tables: the message may be there, delivered once more just before it was given up."""
+        self._stream = stream
         self._prefetcher.start()
         self._thread.start()
 
@@ -99,6 +105,10 @@ class Drain:
 
     def _asked(self, given_up: list[GivenUp]) -> list[bool] | None:
         """Whether each was counted; waits while the warehouse or the schemas are away. None when it is to stop."""
+        mark = self._stream.mark()
+        while not self._stream.passed(mark):
+            if self._stopped.wait(PAUSE_SECONDS):
+                return None
         while not self._stopped.is_set():
             try:
                 return self._counted.sort_out(given_up)

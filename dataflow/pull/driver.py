@@ -154,7 +154,7 @@ class PullPipeline:
         if self._watcher is not None:
             self._watcher.start()
         if self._drain is not None:
-            self._drain.start()
+            self._drain.start(self._prefetcher)
         reported = 0.0
         try:
             while not stop.is_set():

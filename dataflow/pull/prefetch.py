@@ -38,11 +38,16 @@ RENEWAL_SECONDS = LEASE_SECONDS / 2
 
 @dataclass(frozen=True)
 class _Pulled:
-    """arrived: of the monotonic clock. full: more is there for the asking."""
+    """arrived: of the monotonic clock. size: bytes of the answer, attributes and ids too: they may be all there is."""
 
     arrived: float
     messages: Messages
-    full: bool
+    size: int
+
+    @property
+    def full(self) -> bool:
+        """More is there for the asking."""
+        return self.size >= FULL_BYTES
 
 
 @dataclass
@@ -65,6 +70,8 @@ class Prefetcher:
         self._ready: queue.Queue[_Pulled] = queue.Queue()
         self._ahead = 0
         self._unread = 0
+        self._pulled = 0  # messages in all
+        self._released = 0
         self._changed = threading.Condition()
         self._leases: collections.deque[_Leases] = collections.deque()
         self._stopped = threading.Event()
@@ -101,7 +108,7 @@ class Prefetcher:
             return Messages.of(())
         self.arrived = pulled.arrived
         end = self.arrived + LINGER_SECONDS
-        taken, count, size = [pulled.messages], len(pulled.messages), pulled.messages.bytes
+        taken, count, size = [pulled.messages], len(pulled.messages), pulled.size
         while count < most and size < most_bytes:
             try:
                 pulled = self._ready.get(timeout=max(0.0, end - time.monotonic()) if pulled.full else 0.0)
@@ -109,7 +116,7 @@ class Prefetcher:
                 break
             taken.append(pulled.messages)
             count += len(pulled.messages)
-            size += pulled.messages.bytes
+            size += pulled.size
         with self._changed:
             self._ahead -= size
             self._changed.notify()
@@ -118,6 +125,7 @@ class Prefetcher:
     def release(self, count: int) -> None:
         """So many, the first that are not, are acknowledged: their leases are no longer kept."""
         with self._changed:
+            self._released += count
             while count:
                 first = self._leases[0]
                 if len(first.ack_ids) > count:
@@ -125,6 +133,16 @@ class Prefetcher:
                     return
                 count -= len(first.ack_ids)
                 self._leases.popleft()
+
+    def mark(self) -> int:
+        """What `passed` is asked with: everything that arrived until now."""
+        with self._changed:
+            return self._pulled
+
+    def passed(self, mark: int) -> bool:
+        """Whether everything that had arrived then is acknowledged."""
+        with self._changed:
+            return self._released >= mark and not self._unread
 
     def stop(self, also: pl.Series | None = None) -> None:
         """Stop pulling; what was pulled and not taken goes back at once, and so do these ack ids."""
@@ -145,6 +163,7 @@ class Prefetcher:
             target()
         except BaseException as error:  # noqa: BLE001  (handed to the main thread, which raises it)
             self.failure = error
+            self._stopped.set()
 
     def _pull(self) -> None:
         try:
@@ -183,18 +202,18 @@ class Prefetcher:
             messages = self._subscription.read(answer)
             with self._changed:
                 self._leases.append(_Leases(messages.ack_ids, arrived + FIRST_RENEWAL_SECONDS))
-                self._ahead += messages.bytes
+                self._pulled += len(messages)
+                self._ahead += len(answer)
                 self._unread -= len(answer)
                 self._changed.notify_all()
-                self._ready.put(_Pulled(arrived, messages, len(answer) >= FULL_BYTES))
+                self._ready.put(_Pulled(arrived, messages, len(answer)))
 
     def _renew(self) -> None:
         while not self._stopped.wait(1):
             now = time.monotonic()
             with self._changed:
                 old = [leases for leases in self._leases if leases.due <= now]
-                for leases in old:
-                    leases.due = now + RENEWAL_SECONDS
                 ack_ids = [leases.ack_ids for leases in old]
-            if ack_ids:
-                self._subscription.extend(pl.concat(ack_ids))
+            if ack_ids and self._subscription.extend(pl.concat(ack_ids)):
+                for leases in old:  # else again in a second: the first deadline may be near
+                    leases.due = now + RENEWAL_SECONDS

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import polars as pl
+from google.protobuf.message import DecodeError
 from google.pubsub_v1.types import AcknowledgeRequest, ModifyAckDeadlineRequest, PullRequest
 
 from dataflow.channels import UNLIMITED, plain
@@ -65,23 +66,29 @@ class PubSubSubscription:
         return answer
 
     def read(self, answer: bytes) -> Messages:
-        return wire.read(answer, self._store)
+        """Raises NorenError for bytes that are no answer."""
+        try:
+            return wire.read(answer, self._store)
+        except DecodeError:
+            # neither the error nor what it came from, which quotes a message
+            raise NorenError(f"{self.path}: what came is no answer to a pull.") from None
 
     def acknowledge(self, ack_ids: AckIds) -> None:
         """Acknowledge; a lost acknowledgement only means a redelivery, so an absent server is no error."""
         request = AcknowledgeRequest.pb()(subscription=self.path)
         self._tolerant(self._acknowledge, request, ACKNOWLEDGED, ack_ids)
 
-    def extend(self, ack_ids: AckIds, seconds: int = LEASE_SECONDS) -> None:
-        """Put off the redelivery of these; 0 seconds asks for it at once."""
+    def extend(self, ack_ids: AckIds, seconds: int = LEASE_SECONDS) -> bool:
+        """Put off the redelivery of these; 0 seconds asks for it at once. Whether the server knows of all."""
         request = ModifyAckDeadlineRequest.pb()(subscription=self.path, ack_deadline_seconds=seconds)
-        self._tolerant(self._modify, request, MODIFIED, ack_ids)
+        return self._tolerant(self._modify, request, MODIFIED, ack_ids)
 
     def close(self) -> None:
         self._channel.close()
 
-    def _tolerant(self, call: Any, request: Any, field: int, ack_ids: AckIds) -> None:
-        """field: of the request, for the ack ids."""
+    def _tolerant(self, call: Any, request: Any, field: int, ack_ids: AckIds) -> bool:
+        """field: of the request, for the ack ids. False when the server was away."""
+        answered = True
         head = request.SerializeToString()
         ids = ack_ids if isinstance(ack_ids, pl.Series) else texts(ack_ids)
         for start in range(0, len(ids), MOST_ACK_IDS):
@@ -90,6 +97,8 @@ class PubSubSubscription:
             except grpc.RpcError as error:
                 if error.code() not in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE):
                     raise NorenError(f"{self.path}: {error.details()}.") from error
+                answered = False
+        return answered
 
 
 def _itself(data: bytes) -> bytes:

@@ -31,6 +31,9 @@ ATTRIBUTE_WORDS = 5
 
 UNUSUAL = -1
 
+MOST_BYTES = 2**31 - 1
+"""Of an answer: places in it are kept in 32 bits."""
+
 
 class Scanned(NamedTuple):
     """spans: [SPAN_WORDS, message]. received: microseconds. attributes: [ATTRIBUTE_WORDS, attribute]."""
@@ -45,6 +48,8 @@ def read(response: bytes, store: str) -> Messages:
 
     Raises DecodeError of google.protobuf for bytes that are none.
     """
+    if len(response) > MOST_BYTES:
+        return _by_classes(response, store)
     buffer = np.frombuffer(response, np.uint8)
     count = np.zeros(2, np.int64)
     if not _count(buffer, count):
@@ -57,9 +62,8 @@ def read(response: bytes, store: str) -> Messages:
     if not _scan(buffer, scanned):
         return _by_classes(response, store)
     starts, lengths = scanned.spans[0], scanned.spans[1]
-    try:
-        attributes = _attributes(response, scanned)
-    except UnicodeDecodeError:
+    attributes = _attributes(response, scanned)
+    if attributes is None:
         return _by_classes(response, store)
     return Messages(
         [response[start:end] for start, end in zip(starts.tolist(), (starts + lengths).tolist(), strict=True)],
@@ -87,14 +91,18 @@ def _by_classes(response: bytes, store: str) -> Messages:
     )
 
 
-def _attributes(response: bytes, scanned: Scanned) -> list[Mapping[str, str]]:
+def _attributes(response: bytes, scanned: Scanned) -> list[Mapping[str, str]] | None:
+    """None where one is no text."""
     found: list[Mapping[str, str]] = [NO_ATTRIBUTES] * len(scanned.received)
     last, held = -1, dict[str, str]()
     for message, key, key_length, value, value_length in scanned.attributes.T.tolist():
         if message != last:
             last, held = message, {}
             found[message] = held
-        held[response[key : key + key_length].decode()] = response[value : value + value_length].decode()
+        try:
+            held[response[key : key + key_length].decode()] = response[value : value + value_length].decode()
+        except UnicodeDecodeError:
+            return None
     return found
 
 

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import logging
 import uuid
 from collections.abc import Iterator
 
@@ -9,11 +10,13 @@ import grpc
 import polars as pl
 import pytest
 from google.pubsub_v1 import types
+from tenacity import retry, stop_after_attempt
 
 from dataflow.errors import NorenError
 from dataflow.outputs import topic as module
 from dataflow.outputs.base import Run, StagedEntry
 from dataflow.outputs.topic import AnonymizedTopic
+from dataflow.outputs.waiting import waiting
 from dataflow.sources.pubsub import PubSubSubscription
 from scripts.stack.endpoints import Endpoints
 
@@ -86,3 +89,26 @@ def test_a_missing_topic_is_one_sentence(servers: Endpoints) -> None:
     with pytest.raises(NorenError, match=r"^projects/p-1234/topics/none: there is no such topic; make it"):
         output.put(run(7, 1))
     output.close()
+
+
+def test_a_row_that_no_message_can_hold_does_not_hold_up_the_others(
+    servers: Endpoints, name: str, output: AnonymizedTopic, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = pl.DataFrame({"event_token": ["x" * 10_000_001, "small"], "receive_time": [TIME] * 2})
+    output.put(Run("j0", 1, 1, [StagedEntry(1, "3", {"anonymized": rows})]))
+    (message,) = received(servers, name, 1)
+    assert message[0]["row"] == "1"
+    assert [record.message.partition(": ")[2] for record in caplog.records] == [
+        "a row is larger than a message may be (10 MB): it is in the tables, not here; lower maxMessageBytes in the "
+        "contract"
+    ]
+
+
+def test_what_is_tried_again_is_told_without_the_errors_text(caplog: pytest.LogCaptureFixture) -> None:
+    @retry(stop=stop_after_attempt(2), before_sleep=waiting(logging.getLogger("out")), reraise=True)
+    def fail() -> None:
+        raise OSError("secret-0412")
+
+    with pytest.raises(OSError, match="secret"):
+        fail()
+    assert [record.message for record in caplog.records] == ["OSError; again in 0.0 s"]

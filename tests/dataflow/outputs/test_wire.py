@@ -1,10 +1,14 @@
 """Publish requests put together as bytes are what Google's own classes read."""
 
+import polars as pl
 import pyarrow as pa
 from google.pubsub_v1 import types
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dataflow import warm
+from dataflow.outputs import wire
+from dataflow.outputs.json_rows import json_rows
 from dataflow.outputs.wire import requests
 
 TOPIC = "projects/p-1234/topics/t-anonymized"
@@ -51,3 +55,11 @@ def test_rows_beyond_any_prepared_number_are_named_too() -> None:
 
 def test_a_message_of_megabytes_goes_by_itself() -> None:
     assert [len(part) for part in read(make([b"x", b"y" * 5_000_000, b"z"], {}, size=1_000))] == [1, 1, 1]
+
+
+def test_what_is_compiled_ahead_is_what_rows_need() -> None:
+    warm.main()
+    before = list(wire._write.signatures)  # type: ignore[attr-defined]
+    list(requests(TOPIC, json_rows(pl.DataFrame({"a": ["b", None]})), {}, messages=10, size=100))
+    make([b"", b""], {})
+    assert wire._write.signatures == before  # type: ignore[attr-defined]

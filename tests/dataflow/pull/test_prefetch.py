@@ -25,6 +25,8 @@ class Source:
         self.pulls: list[float] = []
         self.failure: Exception | None = None
         self.away = False
+        self.deaf = False
+        self.attribute = ""
 
     def fetch(self, *_: object) -> bytes:
         self.pulls.append(time.monotonic())
@@ -32,7 +34,7 @@ class Source:
             raise self.failure
         if self.given < len(self.batches):
             self.given += 1
-            return response(self.batches[self.given - 1])
+            return response(self.batches[self.given - 1], self.attribute)
         if not self.away:
             time.sleep(0.06)
         return b""
@@ -40,16 +42,22 @@ class Source:
     def read(self, answer: bytes) -> Messages:
         return wire.read(answer, "")
 
-    def extend(self, ack_ids: pl.Series, seconds: int = 40) -> None:
+    def extend(self, ack_ids: pl.Series, seconds: int = 40) -> bool:
         if len(ack_ids):
             self.extended.append((list(ack_ids), seconds))
+        return not self.deaf
 
 
-def response(numbers: list[int]) -> bytes:
+def response(numbers: list[int], attribute: str = "") -> bytes:
+    """Of messages with 1,000 bytes of data, or with this attribute alone."""
     answer = PullResponse.pb()()
     for number in numbers:
         received = answer.received_messages.add(ack_id=f"ack-{number}")
-        received.message.data, received.message.message_id = b"x" * 1_000, str(number)
+        received.message.message_id = str(number)
+        if attribute:
+            received.message.attributes["a"] = attribute
+        else:
+            received.message.data = b"x" * 1_000
     return bytes(answer.SerializeToString())
 
 
@@ -111,6 +119,39 @@ def test_it_pulls_no_further_ahead_than_its_bound(start: Start, monkeypatch: pyt
     assert source.given == 2
     prefetcher.take(2, wait=5)
     until(lambda: source.given == 3)
+
+
+def test_messages_of_attributes_alone_count_for_its_bound(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefetch, "MOST_AHEAD_BYTES", 2_500)
+    source = Source([1, 2], [3, 4], [5, 6])
+    source.attribute = "x" * 1_000
+    prefetcher = start(source)
+    until(lambda: source.given == 2)
+    time.sleep(0.1)
+    assert source.given == 2
+    assert prefetcher.ahead > 4_000
+
+
+def test_a_renewal_that_did_not_reach_the_server_is_made_again_in_a_second(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefetch, "FIRST_RENEWAL_SECONDS", 0)
+    source = Source([1])
+    source.deaf = True
+    start(source)
+    until(lambda: len(source.extended) == 2)
+
+
+def test_what_arrived_before_a_mark_has_passed_when_it_is_released(start: Start) -> None:
+    source = Source([1, 2], [3])
+    prefetcher = start(source)
+    until(lambda: prefetcher._ready.qsize() == 2)
+    mark = prefetcher.mark()
+    assert not prefetcher.passed(mark)
+    prefetcher.release(2)
+    assert not prefetcher.passed(mark)
+    prefetcher.release(1)
+    assert prefetcher.passed(mark)
 
 
 def test_leases_are_renewed_until_they_are_released(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,14 @@ def test_bytes_that_are_none_are_an_error(data: bytes) -> None:
         read(data, "s")
 
 
+def test_the_error_of_a_broken_text_has_no_text_of_it_behind_it() -> None:
+    one = {"data": b"x", "attributes": {"k": "secret-0412"}, "message_id": "1", "ordering_key": "", "ack_id": "a"}
+    data = response([one | {"seconds": 1, "nanos": 0, "attempt": 0}]).replace(b"secret-0412", b"secret-\xff412")
+    with pytest.raises(DecodeError) as caught:
+        read(data, "s")
+    assert caught.value.__context__ is None
+
+
 def test_broken_bytes_end_in_messages_or_in_an_error() -> None:
     rng = random.Random(4)
     whole = response(
