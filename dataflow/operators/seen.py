@@ -4,7 +4,6 @@ Open addressing with linear probing in 16 parts by the key's first bits, so that
 a sixteenth of the time. Keys are digests, so their bits are even already. A part is at most three quarters full.
 """
 
-import mmap
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +13,6 @@ from dataflow.compiled.loop import allocating, compiled
 
 PARTS_BITS = 4
 FIRST_SLOTS = 64
-SLOT_BYTES = 8 + 8 + 4
 EMPTY = -(1 << 31)
 """The hour of an empty slot."""
 
@@ -96,11 +94,8 @@ class _Part:
     """One of the tables."""
 
     def __init__(self, slots: int = FIRST_SLOTS) -> None:
-        # pages of its own: a table that is outgrown goes back to the system whole, and leaves no hole in the heap
-        memory = mmap.mmap(-1, slots * SLOT_BYTES)
-        self.high, self.low = (np.frombuffer(memory, np.uint64, slots, at * slots * 8) for at in (0, 1))
-        self.hours = np.frombuffer(memory, np.int32, slots, 2 * slots * 8)
-        self.hours[:] = EMPTY
+        self.high, self.low = np.zeros(slots, np.uint64), np.zeros(slots, np.uint64)
+        self.hours = np.full(slots, EMPTY, np.int32)
         self.used = 0
 
     def make_room(self, more: int, oldest: int) -> "_Part":

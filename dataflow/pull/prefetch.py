@@ -70,8 +70,7 @@ class Prefetcher:
         self._ready: queue.Queue[_Pulled] = queue.Queue()
         self._ahead = 0
         self._unread = 0
-        self._pulled = 0  # messages in all
-        self._released = 0
+        self._came, self._passed = 0, 0  # answers in all; those of which every message is acknowledged
         self._changed = threading.Condition()
         self._leases: collections.deque[_Leases] = collections.deque()
         self._stopped = threading.Event()
@@ -125,7 +124,6 @@ class Prefetcher:
     def release(self, count: int) -> None:
         """So many, the first that are not, are acknowledged: their leases are no longer kept."""
         with self._changed:
-            self._released += count
             while count:
                 first = self._leases[0]
                 if len(first.ack_ids) > count:
@@ -133,16 +131,17 @@ class Prefetcher:
                     return
                 count -= len(first.ack_ids)
                 self._leases.popleft()
+                self._passed += 1
 
     def mark(self) -> int:
         """What `passed` is asked with: everything that arrived until now."""
         with self._changed:
-            return self._pulled
+            return self._came
 
     def passed(self, mark: int) -> bool:
         """Whether everything that had arrived then is acknowledged."""
         with self._changed:
-            return self._released >= mark and not self._unread
+            return self._passed >= mark
 
     def stop(self, also: pl.Series | None = None) -> None:
         """Stop pulling; what was pulled and not taken goes back at once, and so do these ack ids."""
@@ -189,6 +188,7 @@ class Prefetcher:
             away, self.answering = 0.05, True
             with self._changed:
                 self._unread += len(answer)
+                self._came += 1
             self._answers.put((arrived, answer))
             if len(answer) < FULL_BYTES:
                 self._stopped.wait(PACE_SECONDS)
@@ -201,10 +201,12 @@ class Prefetcher:
             arrived, answer = came
             messages = self._subscription.read(answer)
             with self._changed:
-                self._leases.append(_Leases(messages.ack_ids, arrived + FIRST_RENEWAL_SECONDS))
-                self._pulled += len(messages)
-                self._ahead += len(answer)
                 self._unread -= len(answer)
+                if not messages:
+                    self._passed += 1
+                    continue
+                self._leases.append(_Leases(messages.ack_ids, arrived + FIRST_RENEWAL_SECONDS))
+                self._ahead += len(answer)
                 self._changed.notify_all()
                 self._ready.put(_Pulled(arrived, messages, len(answer)))
 

@@ -42,6 +42,10 @@ class Plan:
     pause_rate: float = 10_000
     memory_rate: float = 5_000
 
+    def backlog(self, per_message: int) -> int:
+        """Events of a backlog on the way to Arrow."""
+        return self.events if per_message == 1 else self.many_events
+
 
 QUICK = Plan(
     events=100_000,
@@ -151,7 +155,7 @@ def _arrow(place: Site, plan: Plan, say: Callable[[str], None]) -> list[tuple[st
     """With the journal on the disk, and, where there is a directory in memory, without a disk."""
     figures: list[tuple[str, dict[str, Any]]] = []
     for name, stream, per_message in (("arrow", "bench_arrow", 1), ("arrow_many", "bench_many", MANY)):
-        events = plan.events if per_message == 1 else plan.many_events
+        events = plan.backlog(per_message)
         say(f"Pub/Sub to Arrow, {events:,} events, {per_message} a message")
         figures.append((name, work_off(place, stream, events, per_message, dropping=True).to_dict()))
     if not FAST_DIRECTORY.is_dir():
@@ -161,7 +165,7 @@ def _arrow(place: Site, plan: Plan, say: Callable[[str], None]) -> list[tuple[st
         ("arrow_many_without_disk", "bench_many_fast", MANY),
     ):
         say(f"the same with the journal in memory, {per_message} a message")
-        events = plan.events if per_message == 1 else plan.many_events
+        events = plan.backlog(per_message)
         journal = Path(tempfile.mkdtemp(prefix="noren-bench-", dir=FAST_DIRECTORY))
         try:
             options = ("--journal", str(journal))

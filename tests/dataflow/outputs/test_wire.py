@@ -1,9 +1,11 @@
 """Publish requests put together as bytes are what Google's own classes read."""
 
+from typing import Any
+
 import polars as pl
 import pyarrow as pa
 from google.pubsub_v1 import types
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataflow import warm
@@ -24,6 +26,7 @@ def make(data: list[bytes], attributes: dict[str, str], messages: int = 1_000, s
     return list(requests(TOPIC, pa.array(data, pa.large_binary()), attributes, messages=messages, size=size))
 
 
+@settings(deadline=None)  # the first call compiles
 @given(
     st.lists(st.binary(min_size=1, max_size=300), max_size=30),
     st.dictionaries(st.text(min_size=1, max_size=20).filter(lambda name: name != "row"), st.text(max_size=200)),
@@ -58,8 +61,8 @@ def test_a_message_of_megabytes_goes_by_itself() -> None:
 
 
 def test_what_is_compiled_ahead_is_what_rows_need() -> None:
+    loop: Any = wire._write
     warm.main()
-    before = list(wire._write.signatures)  # type: ignore[attr-defined]
     list(requests(TOPIC, json_rows(pl.DataFrame({"a": ["b", None]})), {}, messages=10, size=100))
     make([b"", b""], {})
-    assert wire._write.signatures == before  # type: ignore[attr-defined]
+    assert len(loop.signatures) == 1
