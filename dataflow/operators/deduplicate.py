@@ -5,6 +5,7 @@ message with the same identity. What tells them apart is the position: broker st
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 import msgspec
@@ -34,13 +35,17 @@ class Verdict:
 class Deduplicator:
     """A cache of the journal: `learn` every entry's index, and ask about the next batch.
 
-    Tokens and positions are kept as 128-bit keys, each with its hour of publish time: about 70 bytes an event. What is
-    older than the horizon counts as absent, and its room is used again.
+    Tokens and positions are kept as 128-bit keys, each with its hour of publish time. What is older than the horizon
+    counts as absent, and its room is used again.
+
+    directory: of scratch files for what is not new. With one, an event takes about five bytes of memory and 48 of the
+    disk beside a fixed 30 MB; without one about 70 bytes of memory.
+    Raises NorenError where that disk has no room.
     """
 
-    def __init__(self, horizon: int = HORIZON) -> None:
+    def __init__(self, horizon: int = HORIZON, directory: Path | None = None) -> None:
         self._horizon = horizon
-        self._tokens, self._positions = Seen(), Seen()
+        self._tokens, self._positions = Seen(directory), Seen(directory)
         self._newest = 0
 
     @classmethod
@@ -94,19 +99,25 @@ class Deduplicator:
         """
         return Changes(added={at: [msgspec.msgpack.encode(part)] for at, part in index.by(bucket).items()})
 
+    def close(self) -> None:
+        """Give up what is on the disk; nothing can be asked then."""
+        self._tokens.close()
+        self._positions.close()
+
     @property
     def bytes(self) -> int:
         """Memory of the state."""
         return self._tokens.bytes + self._positions.bytes
 
     @property
-    def items(self) -> int:
-        """Identities that have a place in memory, some of them perhaps past the horizon. Costs nothing to ask."""
-        return self._tokens.used
+    def disk_bytes(self) -> int:
+        """What of the state is on the disk."""
+        return self._tokens.disk_bytes + self._positions.disk_bytes
 
-    def __len__(self) -> int:
-        """Identities held."""
-        return len(self._tokens)
+    @property
+    def items(self) -> int:
+        """Identities held, some of them perhaps past the horizon."""
+        return self._tokens.used
 
 
 __all__ = ["HORIZON", "HOUR", "Deduplicator", "Events", "Index", "Verdict"]

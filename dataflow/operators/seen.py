@@ -1,20 +1,26 @@
 """A set of 128-bit keys, each with the hour that it was last added in: 20 bytes a slot, no objects.
 
-Open addressing with linear probing in 16 parts by the key's first bits, so that growing stops the pipeline for
-a sixteenth of the time. Keys are digests, so their bits are even already. A part is at most three quarters full.
+Open addressing with linear probing in 16 parts by the second word's first bits, so that growing stops the pipeline for
+a sixteenth of the time. Keys are digests, so their bits are even already. A part is at most three quarters full. Where
+there is a directory, memory holds the latest `MOST` keys only, and sorted runs on the disk the others.
 """
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from dataflow.compiled.loop import allocating, compiled
+from dataflow.operators.runs import Runs
 
 PARTS_BITS = 4
 FIRST_SLOTS = 64
 EMPTY = -(1 << 31)
 """The hour of an empty slot."""
+
+MOST = 1 << 19
+"""Keys in memory where others may go to the disk: 10 to 20 MB, two minutes of 5,000 events a second."""
 
 Words = npt.NDArray[np.uint64]
 Hours = npt.NDArray[np.int32]
@@ -26,8 +32,8 @@ Mask = npt.NDArray[np.bool_]
 def _slot(high: Words, low: Words, hours: Hours, key_high: np.uint64, key_low: np.uint64) -> int:
     """Where the key is, or the empty slot where it belongs."""
     size = len(hours)
-    # the low word's upper half spread over the slots: any size will do, not only powers of two
-    slot = np.int64(((key_low >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32))
+    # the low word's bits behind those of the part spread over the slots: any size will do, not only powers of two
+    slot = np.int64((((key_low << np.uint64(PARTS_BITS)) >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32))
     while hours[slot] != EMPTY and (low[slot] != key_low or high[slot] != key_high):
         slot += 1
         if slot == size:
@@ -78,13 +84,13 @@ def _by_part(keys: Words) -> tuple[Rows, Rows]:
     bounds = np.zeros((1 << PARTS_BITS) + 1, np.int64)
     shift = np.uint64(64 - PARTS_BITS)
     for row in range(len(keys)):
-        bounds[np.int64(keys[row, 0] >> shift) + 1] += 1
+        bounds[np.int64(keys[row, 1] >> shift) + 1] += 1
     for part in range(1 << PARTS_BITS):
         bounds[part + 1] += bounds[part]
     free = bounds[:-1].copy()
     order = np.empty(len(keys), np.int64)
     for row in range(len(keys)):
-        at = np.int64(keys[row, 0] >> shift)
+        at = np.int64(keys[row, 1] >> shift)
         order[free[at]] = row
         free[at] += 1
     return order, bounds
@@ -108,15 +114,29 @@ class _Part:
         room.used = _add(room.high, room.low, room.hours, keys, np.arange(len(kept)), self.hours[kept])
         return room
 
+    def take(self, oldest: int) -> Words:
+        """Its records that are not older than `oldest`, sorted by their second word: a key's two words, and its hour.
+        The table is empty then, and as large."""
+        kept = np.flatnonzero(self.hours >= oldest)
+        kept = kept[np.argsort(self.low[kept])]
+        records = np.column_stack((self.high[kept], self.low[kept], self.hours[kept].astype(np.uint64)))
+        self.hours.fill(EMPTY)
+        self.used = 0
+        return records
+
 
 class Seen:
-    """The set. Keys are rows of an (n, 2) array of uint64; hours count in publish time.
+    """The set. Keys are rows of an (n, 2) array of uint64; hours count in publish time, from 0 on.
 
+    directory: of the keys that have no room in memory; without one all of them are there. most: how many have.
     oldest: keys of an earlier hour count as absent, and their room is used again when a part grows.
+    Raises NorenError where the disk has no room.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path | None = None, most: int = MOST) -> None:
         self._parts = [_Part() for _ in range(1 << PARTS_BITS)]
+        self._runs = Runs(directory) if directory is not None else None
+        self._most = most
         self.oldest = EMPTY + 1
 
     def contains(self, keys: Words) -> Mask:
@@ -124,12 +144,26 @@ class Seen:
         for part, rows in self._split(keys):
             table = self._parts[part]
             _contains(table.high, table.low, table.hours, keys, rows, self.oldest, found)
+        if self._runs is not None:
+            self._runs.contains(keys, self.oldest, found)
         return found
 
     def add(self, keys: Words, hours: Hours) -> None:
+        if self._runs is not None and (used := self._used) and used + len(keys) > self._most:
+            self._runs.add((part.take(self.oldest) for part in self._parts), used, self.oldest)
         for part, rows in self._split(keys):
             table = self._parts[part] = self._parts[part].make_room(len(rows), self.oldest)
             table.used += _add(table.high, table.low, table.hours, keys, rows, hours)
+
+    def wait(self) -> None:
+        """Until what goes on beside is done: the disk's part is as small as it becomes."""
+        if self._runs is not None:
+            self._runs.wait()
+
+    def close(self) -> None:
+        """Give up what is on the disk."""
+        if self._runs is not None:
+            self._runs.close()
 
     def _split(self, keys: Words) -> list[tuple[int, Rows]]:
         """(part, its rows in order) of the parts that have rows."""
@@ -139,13 +173,18 @@ class Seen:
     @property
     def bytes(self) -> int:
         """Memory held."""
-        return sum(part.high.nbytes + part.low.nbytes + part.hours.nbytes for part in self._parts)
+        tables = sum(part.high.nbytes + part.low.nbytes + part.hours.nbytes for part in self._parts)
+        return tables + (self._runs.bytes if self._runs is not None else 0)
+
+    @property
+    def disk_bytes(self) -> int:
+        return self._runs.disk_bytes if self._runs is not None else 0
 
     @property
     def used(self) -> int:
-        """Slots that are not empty."""
-        return sum(part.used for part in self._parts)
+        """Places of keys that are taken, in memory and on the disk; some of the keys may be older than `oldest`."""
+        return self._used + (self._runs.keys if self._runs is not None else 0)
 
-    def __len__(self) -> int:
-        """Keys held that are not older than `oldest`."""
-        return sum(int(np.count_nonzero(part.hours >= self.oldest)) for part in self._parts)
+    @property
+    def _used(self) -> int:
+        return sum(part.used for part in self._parts)

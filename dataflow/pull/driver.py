@@ -1,8 +1,6 @@
 """The loop: pull, stage, commit, acknowledge."""
 
-import gc
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +25,7 @@ from dataflow.pull.drain import Drain
 from dataflow.pull.operate import operators
 from dataflow.pull.prefetch import Prefetcher
 from dataflow.pull.prepare import Preparing
+from dataflow.pull.process import tune
 from dataflow.pull.stage import Staged, Stager
 from dataflow.sinks.base import Sink
 from dataflow.sources.pubsub import PubSubSubscription
@@ -34,9 +33,6 @@ from dataflow.telemetry import catalogue
 from dataflow.telemetry.pipeline import Telemetry
 
 log = logging.getLogger(__name__)
-
-SWITCH_SECONDS = 0.0005
-"""A batch goes through six threads: with Python's own 5 ms each of them waits that long for one that computes."""
 
 
 @dataclass
@@ -107,7 +103,7 @@ class PullPipeline:
         objects = LocalObjects(state)
         objects.sweep(shard)
         self._journal = Journal(objects, keys.sealer("journal"), shard)
-        self._deduplicator = Deduplicator()
+        self._deduplicator = Deduplicator(directory=state)
         self.progress = Progress(anonymizer.contract.stream, policy_version=anonymizer.policy.version)
         self._watcher = watcher
         self._contract_version = anonymizer.contract.version
@@ -144,10 +140,7 @@ class PullPipeline:
             self._stager.learn(head.index, head.state)
             self.progress.add(head.index)
         self._distributor.start()
-        sys.setswitchinterval(SWITCH_SECONDS)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(100_000, 50, 100)
+        tune()
         self._committer.start()
         self._prefetcher.start()
         self._preparing.start()
@@ -204,6 +197,7 @@ class PullPipeline:
         self._subscription.close()
         if self._drain is not None:
             self._drain.close()
+        self._deduplicator.close()
         self._lock.close()
 
     def _hand_over(self, staged: Staged) -> None:
@@ -228,6 +222,7 @@ class PullPipeline:
         record, progress = self._telemetry.recorder.record, self.progress
         record(catalogue.STATE_ITEMS, self._deduplicator.items)
         record(catalogue.STATE_SIZE, self._deduplicator.bytes, operator="deduplicate")
+        record(catalogue.STATE_DISK_SIZE, self._deduplicator.disk_bytes, operator="deduplicate")
         for name, state in self._stager.operating.states.items():
             record(catalogue.STATE_SIZE, state.bytes, operator=name)
         record(catalogue.IN_FLIGHT, self._prefetcher.ahead)

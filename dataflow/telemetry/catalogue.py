@@ -82,7 +82,10 @@ BUNDLE = Metric("noren.bundle", Kind.GAUGE, Unit.NONE, "Number of the bundle tha
 REFUSED_BUNDLES = Metric("noren.bundles.refused", Kind.GAUGE, Unit.ITEMS, "Bundles refused since the start.")
 KEY_EPOCH = Metric("noren.key.epoch", Kind.GAUGE, Unit.NONE, "Newest key epoch that tokens were made in.")
 STATE_ITEMS = Metric("noren.state.items", Kind.GAUGE, Unit.ITEMS, "Identities that deduplication holds.")
-STATE_SIZE = Metric("noren.state.size", Kind.GAUGE, Unit.BYTES, "State that operators hold.", ("operator",))
+STATE_SIZE = Metric("noren.state.size", Kind.GAUGE, Unit.BYTES, "State that operators hold in memory.", ("operator",))
+STATE_DISK_SIZE = Metric(
+    "noren.state.disk.size", Kind.GAUGE, Unit.BYTES, "State that operators hold in scratch files.", ("operator",)
+)
 IN_FLIGHT = Metric("noren.in_flight", Kind.GAUGE, Unit.BYTES, "Data pulled and not yet staged.")
 UNCOMMITTED = Metric("noren.uncommitted", Kind.GAUGE, Unit.ITEMS, "Staged batches that wait for their commit.")
 
@@ -107,6 +110,7 @@ METRICS = (
     KEY_EPOCH,
     STATE_ITEMS,
     STATE_SIZE,
+    STATE_DISK_SIZE,
     IN_FLIGHT,
     UNCOMMITTED,
 )

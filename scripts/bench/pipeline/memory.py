@@ -1,7 +1,7 @@
 """Whether the pipeline's memory is flat while events come at a rate.
 
-Deduplication remembers every identity for the horizon, so its state grows with new events by design, and is told apart:
-what must not grow is everything else.
+All of it is held against the target, what operators hold included; what they say of themselves, in memory and on the
+disk, is told beside it.
 """
 
 import re
@@ -22,12 +22,16 @@ from scripts.stack.supervisor import free_port
 WARM_SHARE = 0.3
 """Of the run: what comes before is not part of the slope."""
 
-_STATE = re.compile(r"^noren_state_size_bytes\{.*\} ([0-9.e+]+)$", re.MULTILINE)
+_MEMORY = re.compile(r"^noren_state_size_bytes\{.*\} ([0-9.e+]+)$", re.MULTILINE)
+_DISK = re.compile(r"^noren_state_disk_size_bytes\{.*\} ([0-9.e+]+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Memory:
-    """MiB of resident memory; growth a minute after the warm-up, of all of it and of the operators' state alone."""
+    """MiB of resident memory; growth a minute after the warm-up, of all of it and of the operators' state alone.
+
+    disk: MiB of scratch files at the end.
+    """
 
     rate: float
     minutes: float
@@ -35,12 +39,8 @@ class Memory:
     peak: float
     growth: float
     state_growth: float
+    disk: float
     problems: list[str]
-
-    @property
-    def other_growth(self) -> float:
-        """MiB a minute without the operators' state."""
-        return self.growth - self.state_growth
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -50,7 +50,7 @@ class Memory:
             "peak_mebibytes": round(self.peak, 1),
             "mebibytes_per_minute": round(self.growth, 2),
             "state_mebibytes_per_minute": round(self.state_growth, 2),
-            "other_mebibytes_per_minute": round(self.other_growth, 2),
+            "disk_mebibytes": round(self.disk, 1),
             "problems": self.problems,
         }
 
@@ -59,6 +59,7 @@ def measure_memory(site: Site, stream: str, rate: float, seconds: float) -> Memo
     """Asks once a second, in short runs more often."""
     publish_backlog(site, stream, WARM_EVENTS, 1, WARM_FROM)
     port = free_port()
+    disk = 0.0
     with site.pipeline(stream, "--metrics-port", str(port)) as pipeline:
         pipeline.wait_for(WARM_EVENTS)
         process = psutil.Process(pipeline.pid)
@@ -69,7 +70,8 @@ def measure_memory(site: Site, stream: str, rate: float, seconds: float) -> Memo
             while (now := time.monotonic() - publisher.started) < seconds:
                 moments.append(now / 60)
                 all_of_it.append(resident(process))
-                state.append(state_size(port))
+                in_memory, disk = state_size(port)
+                state.append(in_memory)
                 time.sleep(min(1.0, seconds / 20))
             count = publisher.stop() + WARM_EVENTS
         last = pipeline.wait_for(count)
@@ -83,11 +85,13 @@ def measure_memory(site: Site, stream: str, rate: float, seconds: float) -> Memo
         max(all_of_it),
         slope(moments[warm:], all_of_it[warm:-1]),
         slope(moments[warm:], state[warm:]),
+        disk,
         problems,
     )
 
 
-def state_size(port: int) -> float:
-    """What the pipeline says that its operators hold, MiB."""
-    answer = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30)
-    return sum(float(value) for value in _STATE.findall(answer.text)) / MEBIBYTE
+def state_size(port: int) -> tuple[float, float]:
+    """What the pipeline says that its operators hold in memory and on the disk, MiB."""
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    memory, disk = (sum(float(value) for value in found.findall(text)) / MEBIBYTE for found in (_MEMORY, _DISK))
+    return memory, disk

@@ -1,5 +1,7 @@
 """New, duplicate, redelivered: each message is counted once, whatever comes again and in whatever batches."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,7 +77,7 @@ def test_asking_changes_nothing() -> None:
     assert (
         deduplicator.sort_out(events(["a"], ["1"])) == deduplicator.sort_out(events(["a"], ["1"])) == Verdict(new=[0])
     )
-    assert len(deduplicator) == 0
+    assert deduplicator.items == 0
 
 
 def test_tokens_and_positions_go_in_pairs() -> None:
@@ -95,7 +97,18 @@ def test_what_is_older_than_the_horizon_is_let_go() -> None:
     deduplicator.learn(accepted(("b", "4"), received=NOW + HORIZON + HOUR))
     assert deduplicator.sort_out(events(["a"], ["9"])).new == [0]
     assert was_counted(deduplicator, "2", "3") == [False, False]
-    assert len(deduplicator) == 1
+
+
+def test_an_identity_is_remembered_when_it_went_to_the_disk(tmp_path: Path) -> None:
+    deduplicator = Deduplicator(directory=tmp_path)
+    deduplicator.learn(accepted(("a", "1")))
+    deduplicator.learn(Index.of(dead=[("2", NOW)]))
+    deduplicator.learn(accepted(*((f"token {number}", f"position {number}") for number in range(600_000))))
+    deduplicator.learn(accepted(("b", "4")))
+    assert deduplicator.disk_bytes == (600_001 + 600_002) * 24
+    assert deduplicator.sort_out(events(["a", "x", "c"], ["9", "1", "5"])) == Verdict([2], [0], [1])
+    assert was_counted(deduplicator, "1", "2", "3") == [True, True, False]
+    deduplicator.close()
 
 
 def test_the_horizon_is_longer_than_a_subscriptions_retention() -> None:

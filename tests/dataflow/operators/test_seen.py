@@ -1,4 +1,7 @@
-"""A set of keys with hours, against a dictionary that does the same; and what it weighs."""
+"""A set of keys with hours, against a dictionary that does the same; and what it weighs, in memory and on the disk."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from hypothesis import given, settings
@@ -6,18 +9,23 @@ from hypothesis import strategies as st
 
 from dataflow.operators.seen import Seen, Words, first_of_each
 
+BATCHES = st.lists(st.tuples(st.lists(st.integers(0, 200), max_size=80), st.integers(0, 5), st.integers(0, 4)))
+
 
 def keys(numbers: list[int]) -> Words:
     """Of a few numbers, spread over the parts and colliding within them."""
-    return np.array([((number % 3) << 62, number) for number in numbers], np.uint64).reshape(-1, 2)
+    return np.array([(number % 7, ((number % 3) << 62) | (number // 7)) for number in numbers], np.uint64).reshape(
+        -1, 2
+    )
 
 
-@settings(deadline=None)  # compiles at first
-@given(st.lists(st.tuples(st.lists(st.integers(0, 200), max_size=80), st.integers(0, 5), st.integers(0, 4))))
-def test_it_holds_what_was_added_and_is_not_older_than_oldest(
-    batches: list[tuple[list[int], int, int]],
-) -> None:
-    seen, model = Seen(), dict[int, int]()
+def digests(seed: int, count: int) -> Words:
+    return np.random.default_rng(seed).integers(0, 1 << 64, (count, 2), dtype=np.uint64)
+
+
+def check(seen: Seen, batches: list[tuple[list[int], int, int]]) -> None:
+    """Does the same to the set and to a dictionary."""
+    model = dict[int, int]()
     for numbers, hour, oldest in batches:
         seen.add(keys(numbers), np.full(len(numbers), hour, np.int32))
         for number in numbers:
@@ -27,7 +35,45 @@ def test_it_holds_what_was_added_and_is_not_older_than_oldest(
         asked = list(range(0, 210, 3))
         held = {number for number, at in model.items() if at >= seen.oldest}
         assert seen.contains(keys(asked)).tolist() == [number in held for number in asked]
-        assert len(seen) == len(held)
+
+
+@settings(deadline=None)  # compiles at first
+@given(BATCHES)
+def test_it_holds_what_was_added_and_is_not_older_than_oldest(batches: list[tuple[list[int], int, int]]) -> None:
+    check(Seen(), batches)
+
+
+@settings(deadline=None)  # compiles at first
+@given(BATCHES, st.integers(1, 60))
+def test_it_holds_the_same_where_most_of_it_is_on_the_disk(
+    batches: list[tuple[list[int], int, int]], most: int
+) -> None:
+    with TemporaryDirectory() as directory:
+        seen = Seen(Path(directory), most)
+        check(seen, batches)
+        seen.close()
+
+
+def test_memory_holds_the_latest_and_three_bytes_of_each_other(tmp_path: Path) -> None:
+    seen = Seen(tmp_path, most=20_000)
+    for batch in range(100):
+        seen.add(digests(batch, 2_000), np.zeros(2_000, np.int32))
+    seen.wait()
+    assert seen.used == 200_000
+    assert seen.disk_bytes == 180_000 * 24
+    assert seen.bytes <= 20_000 * 42 + 180_000 * 3
+    assert all(seen.contains(digests(batch, 2_000)).all() for batch in range(100))
+    assert not seen.contains(digests(1_000, 100_000)).any()
+    seen.close()
+
+
+def test_the_hour_of_a_key_on_the_disk_is_renewed(tmp_path: Path) -> None:
+    seen = Seen(tmp_path, most=1)
+    seen.add(keys([1, 2]), np.full(2, 5, np.int32))
+    seen.add(keys([1]), np.full(1, 9, np.int32))
+    seen.oldest = 6
+    assert seen.contains(keys([1, 2])).tolist() == [True, False]
+    seen.close()
 
 
 def test_what_is_forgotten_gives_its_room_back() -> None:
@@ -36,7 +82,6 @@ def test_what_is_forgotten_gives_its_room_back() -> None:
     for hour in range(50):
         seen.add(rng.integers(0, 1 << 63, (2_000, 2)).astype(np.uint64) * np.uint64(2), np.full(2_000, hour, np.int32))
         seen.oldest = hour - 4
-    assert len(seen) == 10_000
     assert seen.bytes < 10_000 * 20 * 4
 
 
@@ -45,7 +90,7 @@ def test_a_hundred_thousand_keys_take_forty_bytes_each_at_most() -> None:
     rng = np.random.default_rng(1)
     for _ in range(100):
         seen.add(rng.integers(0, 1 << 64, (1_000, 2), dtype=np.uint64), np.zeros(1_000, np.int32))
-    assert 20 / 0.75 <= seen.bytes / len(seen) <= 42
+    assert 20 / 0.75 <= seen.bytes / seen.used <= 42
 
 
 @settings(deadline=None)  # compiles at first
