@@ -52,17 +52,16 @@ class Archive:
         if not frames:
             return
         rows = pl.concat(frames, how="diagonal_relaxed")  # versions may differ in columns
-        hours = rows.select(
-            pl.col("receive_time").dt.strftime("date=%Y-%m-%d/hour=%H").fill_null("date=none/hour=none")
-        )
-        for (hour,), part in (
-            rows.with_columns(hours.to_series().alias("#hour")).partition_by("#hour", as_dict=True).items()
-        ):
+        hours = rows["receive_time"].dt.truncate("1h")
+        there = hours.unique()
+        for hour in there.sort():
+            # a copy of the rows is as much memory again: only where they are of several hours
+            part = rows if len(there) == 1 else rows.filter(hours.eq_missing(hour))
+            partition = "date=none/hour=none" if hour is None else f"{hour:date=%Y-%m-%d/hour=%H}"
             buffer = io.BytesIO()
-            part.drop("#hour").write_parquet(buffer, compression="zstd")
-            self._create(
-                f"{self._stream}/{hour}/{run.journal}-{run.first:012d}-{run.last:012d}.parquet", buffer.getvalue()
-            )
+            part.write_parquet(buffer, compression="zstd")
+            name = f"{self._stream}/{partition}/{run.journal}-{run.first:012d}-{run.last:012d}.parquet"
+            self._create(name, buffer.getvalue())
 
     def close(self) -> None:
         """Nothing is held."""

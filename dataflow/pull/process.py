@@ -17,8 +17,8 @@ was ever freed, up to 32 MiB: then blocks of folds and batches lie in the arenas
 that stay, and the process grows for hours without holding more (mallopt(3), M_MMAP_THRESHOLD)."""
 
 KEPT = 32 << 20
-"""Bytes at the end of an arena that it keeps for the next blocks. Who sets the one has to set the other, for it stays at
-128 KiB then, and batches pay for new pages: 2 ms of a message's way at 5,000 events a second."""
+"""Bytes at the end of an arena that it keeps for the next blocks. Who sets the one has to set the other, for that stays
+at 128 KiB then, and batches pay for new pages: 2 ms of a message's way at 5,000 events a second."""
 
 
 def tune() -> None:
