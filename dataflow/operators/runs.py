@@ -8,6 +8,7 @@ for on the disk once in 2,000 times, and one that is there is found with one rea
 Runs are scratch: files without a name, gone with the process. What they hold is in the journal.
 """
 
+import errno
 import os
 import tempfile
 import threading
@@ -34,8 +35,12 @@ KEYS_A_BUCKET = 32
 CHUNK = 1 << 16
 """Keys that a merge has in memory, about."""
 
-HIGHEST_LEVEL = 4
-"""Runs of it are not merged: a number of 32 bits counts their keys."""
+MOST_RUNS = 8 * FAN
+"""Where keys come faster than merges go, as at a start from the journal, they wait: each run is an open file, and is
+asked for every key."""
+
+MOST_KEYS = (1 << 32) - 1
+"""Of a run: a number of 32 bits counts them."""
 
 RECORD = 24
 """Bytes of a record: two words of the key, and the hour."""
@@ -117,11 +122,6 @@ class Run:
         """Memory held."""
         return self._starts.nbytes + self._prints.nbytes
 
-    @property
-    def bits(self) -> int:
-        """Of the second word, that a bucket's keys share."""
-        return self._bits
-
     def contains(self, keys: Words, oldest: int, found: Mask) -> None:
         """Marks the rows whose key is here with an hour that is not before `oldest`."""
         rows, firsts, ends = (np.empty(len(keys), np.int64) for _ in range(3))
@@ -137,7 +137,11 @@ class Run:
         _compare(records, rows, firsts, ends, hits, keys, oldest, found)
 
     def records(self, prefix: int, bits: int) -> Words:
-        """Those whose second word begins with these bits, which are at most the run's own."""
+        """Those whose second word begins with these bits."""
+        if bits > self._bits:
+            wider = self.records(prefix >> (bits - self._bits), self._bits)
+            those: Words = wider[wider[:, 1] >> np.uint64(64 - bits) == prefix]
+            return those
         deeper = self._bits - bits
         first, end = int(self._starts[prefix << deeper]), int(self._starts[(prefix + 1) << deeper])
         records = np.empty((end - first, 3), np.uint64)
@@ -148,7 +152,12 @@ class Run:
     def _read(self, room: memoryview, first: int) -> None:
         done = 0
         while done < len(room):
-            count = os.preadv(self._descriptor, [room[done:]], first * RECORD + done)
+            try:
+                count = os.preadv(self._descriptor, [room[done:]], first * RECORD + done)
+            except OSError as error:
+                raise NorenError(
+                    f"the identities of deduplication cannot be read from the disk: {error.strerror}; start again."
+                ) from None
             if not count:
                 raise NorenError("the identities of deduplication on the disk are cut short; start again.")
             done += count
@@ -174,13 +183,20 @@ def write(chunks: Iterable[Words], most: int, level: int, directory: Path) -> Ru
                     rest = rest[file.write(rest) :]
                 count += len(records)
                 newest = max(newest, int(records[:, 2].max(initial=0)))
+            np.cumsum(starts, out=starts)
+            prints = prints if count == most else prints[:count].copy()
             descriptor = os.dup(file.fileno())
     except OSError as error:
         raise NorenError(
-            f"{directory}: the identities of deduplication cannot be written: {error.strerror}; make room, start again."
+            f"{directory}: the identities of deduplication cannot be written: {error.strerror}; {_way_out(error)}"
         ) from None
-    np.cumsum(starts, out=starts)
-    return Run(descriptor, starts, prints if count == most else prints[:count].copy(), level, newest)
+    return Run(descriptor, starts, prints, level, newest)
+
+
+def _way_out(error: OSError) -> str:
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "let processes have more open files."
+    return "make room, start again."
 
 
 class Runs:
@@ -216,24 +232,37 @@ class Runs:
         Raises NorenError where the disk has no room, also for a merge that was begun before.
         """
         self._runs.append(write(chunks, most, 0, self._directory))
-        self._take_merged()
+        self.tend(oldest)
+        while len(self._runs) >= MOST_RUNS and self._merge is not None:
+            self._merge.join()
+            self.tend(oldest)
+
+    def tend(self, oldest: int) -> None:
+        """Take over what was merged, let go of what is before `oldest`, begin the next merge. Costs next to nothing.
+
+        Raises NorenError where the disk has no room for a merge.
+        """
         if self._merge is not None:
-            return
+            if self._merge.is_alive():
+                return
+            self._take_merged(self._merge)
         for run in [run for run in self._runs if run.newest < oldest]:
             self._runs.remove(run)
             run.close()
-        for level in range(HIGHEST_LEVEL):
+        for level in sorted({run.level for run in self._runs}):
             alike = [run for run in self._runs if run.level == level][:FAN]
-            if len(alike) == FAN:
-                self._merge = _Merge(alike, oldest, self._directory)
-                self._merge.start()
+            if len(alike) == FAN and sum(map(len, alike)) <= MOST_KEYS:
+                merge = _Merge(alike, oldest, self._directory)
+                merge.start()
+                self._merge = merge
                 return
 
-    def wait(self) -> None:
-        """Until no merge is under way."""
-        if self._merge is not None:
+    def wait(self, oldest: int) -> None:
+        """Until there is nothing to merge."""
+        self.tend(oldest)
+        while self._merge is not None:
             self._merge.join()
-            self._take_merged()
+            self.tend(oldest)
 
     def close(self) -> None:
         """Give up the files."""
@@ -245,10 +274,8 @@ class Runs:
             run.close()
         self._runs, self._merge = [], None
 
-    def _take_merged(self) -> None:
-        if self._merge is None or self._merge.is_alive():
-            return
-        merge, self._merge = self._merge, None
+    def _take_merged(self, merge: "_Merge") -> None:
+        self._merge = None
         if merge.merged is None:
             raise merge.failure or NorenError("a merge of deduplication's identities was stopped.")
         self._runs[self._runs.index(merge.runs[0])] = merge.merged
@@ -274,7 +301,7 @@ class _Merge(threading.Thread):
     def run(self) -> None:
         try:
             self.merged = write(self._chunks(), sum(map(len, self.runs)), self.runs[0].level + 1, self._directory)
-        except (NorenError, OSError, MemoryError) as failure:
+        except Exception as failure:  # noqa: BLE001  (told to the thread that uses the runs)
             self.failure = failure
 
     def stop(self) -> None:
@@ -284,7 +311,7 @@ class _Merge(threading.Thread):
 
     def _chunks(self) -> Iterator[Words]:
         total = sum(map(len, self.runs))
-        bits = min(max(0, (total // CHUNK).bit_length()), min(run.bits for run in self.runs))
+        bits = (total // CHUNK).bit_length()
         for prefix in range(1 << bits):
             if self._stopped.is_set():
                 return

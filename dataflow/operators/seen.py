@@ -114,15 +114,16 @@ class _Part:
         room.used = _add(room.high, room.low, room.hours, keys, np.arange(len(kept)), self.hours[kept])
         return room
 
-    def take(self, oldest: int) -> Words:
-        """Its records that are not older than `oldest`, sorted by their second word: a key's two words, and its hour.
-        The table is empty then, and as large."""
+    def records(self, oldest: int) -> Words:
+        """What is not older than `oldest`, sorted by the second word: a key's two words, and its hour."""
         kept = np.flatnonzero(self.hours >= oldest)
         kept = kept[np.argsort(self.low[kept])]
-        records = np.column_stack((self.high[kept], self.low[kept], self.hours[kept].astype(np.uint64)))
+        return np.column_stack((self.high[kept], self.low[kept], self.hours[kept].astype(np.uint64)))
+
+    def clear(self) -> None:
+        """Empty, and as large."""
         self.hours.fill(EMPTY)
         self.used = 0
-        return records
 
 
 class Seen:
@@ -149,16 +150,20 @@ class Seen:
         return found
 
     def add(self, keys: Words, hours: Hours) -> None:
-        if self._runs is not None and (used := self._used) and used + len(keys) > self._most:
-            self._runs.add((part.take(self.oldest) for part in self._parts), used, self.oldest)
-        for part, rows in self._split(keys):
-            table = self._parts[part] = self._parts[part].make_room(len(rows), self.oldest)
+        if self._runs is not None:
+            self._runs.tend(self.oldest)
+            if (used := self._used) and used + len(keys) > self._most:
+                self._runs.add((part.records(self.oldest) for part in self._parts), used, self.oldest)
+                for part in self._parts:
+                    part.clear()
+        for number, rows in self._split(keys):
+            table = self._parts[number] = self._parts[number].make_room(len(rows), self.oldest)
             table.used += _add(table.high, table.low, table.hours, keys, rows, hours)
 
     def wait(self) -> None:
         """Until what goes on beside is done: the disk's part is as small as it becomes."""
         if self._runs is not None:
-            self._runs.wait()
+            self._runs.wait(self.oldest)
 
     def close(self) -> None:
         """Give up what is on the disk."""

@@ -27,6 +27,8 @@ MOST_BYTES = 64 << 20
 
 PATIENCE_SECONDS = 300
 
+PARTITION = pl.col("receive_time").dt.strftime("date=%Y-%m-%d/hour=%H").fill_null("date=none/hour=none")
+
 
 class Archive:
     """Writes anonymized rows to `objects`, below the stream's name."""
@@ -52,12 +54,11 @@ class Archive:
         if not frames:
             return
         rows = pl.concat(frames, how="diagonal_relaxed")  # versions may differ in columns
-        hours = rows["receive_time"].dt.truncate("1h")
-        there = hours.unique()
-        for hour in there.sort():
+        hours = rows["receive_time"].dt.truncate("1h").unique()
+        partitions = hours.to_frame().select(PARTITION).to_series().sort()
+        for partition in partitions:
             # a copy of the rows is as much memory again: only where they are of several hours
-            part = rows if len(there) == 1 else rows.filter(hours.eq_missing(hour))
-            partition = "date=none/hour=none" if hour is None else f"{hour:date=%Y-%m-%d/hour=%H}"
+            part = rows if len(partitions) == 1 else rows.filter(partition == PARTITION)
             buffer = io.BytesIO()
             part.write_parquet(buffer, compression="zstd")
             name = f"{self._stream}/{partition}/{run.journal}-{run.first:012d}-{run.last:012d}.parquet"

@@ -3,14 +3,17 @@
 import errno
 import os
 import resource
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
 import pytest
 
 from dataflow.errors import NorenError
-from dataflow.operators.runs import FAN, Run, Runs, Words, write
+from dataflow.operators.runs import FAN, MOST_RUNS, Run, Runs, Words, write
 
 EVER = 0
 
@@ -90,10 +93,10 @@ def test_runs_of_a_level_become_one_of_the_next_and_hold_the_same(tmp_path: Path
     runs = Runs(tmp_path)
     for seed in range(FAN * FAN):
         runs.add([of_digests(digests(seed, 20_000))], 20_000, EVER)
-        runs.wait()
+        runs.wait(EVER)
     assert runs.keys == FAN * FAN * 20_000
     assert runs.bytes <= 2.25 * runs.keys + 4
-    assert len(open_files(tmp_path)) == FAN  # the last merge of one level is due before that of the next
+    assert len(open_files(tmp_path)) == 1
     assert all(all(found(runs, digests(seed, 20_000))) for seed in (0, FAN, FAN * FAN - 1))
     assert not any(found(runs, digests(1_000, 20_000)))
     runs.close()
@@ -103,10 +106,10 @@ def test_a_merge_leaves_out_what_is_too_old(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     for seed in range(FAN):
         runs.add([of_digests(np.vstack((digests(seed, 10), digests(100 + seed, 10))), hour=seed)], 20, oldest=0)
-    runs.wait()
+    runs.wait(EVER)
     for seed in range(FAN):
         runs.add([of_digests(digests(200 + seed, 10), hour=20)], 10, oldest=FAN - 1)
-    runs.wait()
+    runs.wait(EVER)
     assert runs.keys == FAN * 20 + FAN * 10  # the merged one has an hour that is young enough
     runs.add([of_digests(digests(300, 10), hour=20)], 10, oldest=20)
     assert runs.keys == FAN * 10 + 10
@@ -150,9 +153,52 @@ def test_a_merge_that_failed_is_told_at_the_next_run(tmp_path: Path) -> None:
     with mock.patch.object(os, "preadv", side_effect=OSError(errno.EIO, os.strerror(errno.EIO))):
         runs.add([of_digests(digests(99, 10))], 10, EVER)
         runs._merge.join()  # type: ignore[union-attr]
-    with pytest.raises(NorenError, match="cannot be written: Input/output error"):
-        runs.wait()
+    with pytest.raises(NorenError, match="cannot be read from the disk: Input/output error; start again"):
+        runs.add([of_digests(digests(100, 10))], 10, EVER)
     runs.close()
+    assert open_files(tmp_path) == []
+
+
+def test_a_disk_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    keys = digests(1, 10)
+    run = write([of_digests(keys)], 10, 0, tmp_path)
+    with (
+        mock.patch.object(os, "preadv", side_effect=OSError(errno.EIO, os.strerror(errno.EIO))),
+        pytest.raises(NorenError, match="cannot be read from the disk: Input/output error; start again"),
+    ):
+        found(run, keys)
+    run.close()
+
+
+def test_runs_that_come_faster_than_merges_go_wait_for_them(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    with mock.patch.object(os, "preadv", side_effect=slow_reads(os.preadv)):
+        for seed in range(2 * MOST_RUNS):
+            runs.add([of_digests(digests(seed, 100))], 100, EVER)
+            assert len(open_files(tmp_path)) <= MOST_RUNS + 1  # and one that a merge writes
+    runs.wait(EVER)
+    assert all(all(found(runs, digests(seed, 100))) for seed in range(2 * MOST_RUNS))
+    runs.close()
+
+
+def test_a_run_of_few_keys_among_large_ones_is_merged_with_them(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    sizes = [1, 100_000, 3, 0, 100_000, 10, 100, 1_000]
+    for seed, size in enumerate(sizes):
+        runs.add([of_digests(digests(seed, size))], size, EVER)
+    runs.wait(EVER)
+    assert runs.keys == sum(sizes)
+    assert len(open_files(tmp_path)) == 1
+    assert all(all(found(runs, digests(seed, size))) for seed, size in enumerate(sizes))
+    runs.close()
+
+
+def slow_reads(read: Callable[..., int]) -> Callable[..., int]:
+    def slow(*arguments: Any) -> int:
+        time.sleep(0.01)
+        return read(*arguments)
+
+    return slow
 
 
 def open_files(directory: Path) -> list[str]:

@@ -1,12 +1,15 @@
 """A set of keys with hours, against a dictionary that does the same; and what it weighs, in memory and on the disk."""
 
+import resource
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dataflow.errors import NorenError
 from dataflow.operators.seen import Seen, Words, first_of_each
 
 BATCHES = st.lists(st.tuples(st.lists(st.integers(0, 200), max_size=80), st.integers(0, 5), st.integers(0, 4)))
@@ -73,6 +76,20 @@ def test_the_hour_of_a_key_on_the_disk_is_renewed(tmp_path: Path) -> None:
     seen.add(keys([1]), np.full(1, 9, np.int32))
     seen.oldest = 6
     assert seen.contains(keys([1, 2])).tolist() == [True, False]
+    seen.close()
+
+
+def test_a_full_disk_loses_no_key(tmp_path: Path) -> None:
+    seen = Seen(tmp_path, most=1_000)
+    seen.add(digests(1, 1_000), np.zeros(1_000, np.int32))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(NorenError, match="cannot be written: File too large"):
+            seen.add(digests(2, 1_000), np.zeros(1_000, np.int32))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert seen.contains(digests(1, 1_000)).all()
     seen.close()
 
 
