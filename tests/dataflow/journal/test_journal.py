@@ -313,8 +313,8 @@ def test_the_state_rebuilt_from_the_journal_is_the_state_before(opened: Callable
         after.learn(index)
     asked = Events.of([f"p{n}" for n in range(6)], [NOW] * 6, [f"t{n}" for n in range(6)])
     assert (
-        (len(after), after.sort_out(asked))
-        == (len(before), before.sort_out(asked))
+        (after.items, after.sort_out(asked))
+        == (before.items, before.sort_out(asked))
         == (5, Verdict([5], [], [*range(5)]))
     )
 

@@ -44,7 +44,8 @@ def test_a_backlog_is_worked_off_without_a_warehouse(place: Site, tmp_path: Path
 
 def test_the_lag_comes_back_to_zero_and_nothing_is_lost(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pause, "STEADY_SECONDS", 0.5)
-    paused = measure_pause(place, "try_pause", rate=500, pause=0.5, most=60)
+    monkeypatch.setattr(pause, "ZERO_SECONDS", 5.0)  # a busy machine takes more than a second for a commit, always
+    paused = measure_pause(place, "try_pause", rate=100, pause=6.0, most=60)
     assert paused.problems == []
     assert paused.seconds_to_zero is not None
     rows = place.counted("try_pause")
