@@ -39,7 +39,7 @@ class Deduplicator:
     counts as absent, and its room is used again.
 
     directory: of scratch files for what is not new. With one, an event takes about five bytes of memory and 48 of the
-    disk beside a fixed 30 MB; without one about 70 bytes of memory.
+    disk beside a fixed 35 MB; without one about 70 bytes of memory.
     Raises NorenError where that disk has no room.
     """
 

@@ -301,7 +301,7 @@ class _Merge(threading.Thread):
     def run(self) -> None:
         try:
             self.merged = write(self._chunks(), sum(map(len, self.runs)), self.runs[0].level + 1, self._directory)
-        except Exception as failure:  # noqa: BLE001  (told to the thread that uses the runs)
+        except Exception as failure:  # noqa: BLE001  (raised by the thread that uses the runs)
             self.failure = failure
 
     def stop(self) -> None:

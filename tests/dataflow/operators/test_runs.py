@@ -146,15 +146,14 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
     assert open_files(tmp_path) == []
 
 
-def test_a_merge_that_failed_is_told_at_the_next_run(tmp_path: Path) -> None:
+def test_a_merge_that_failed_is_told(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     for seed in range(FAN - 1):
         runs.add([of_digests(digests(seed, 10))], 10, EVER)
     with mock.patch.object(os, "preadv", side_effect=OSError(errno.EIO, os.strerror(errno.EIO))):
         runs.add([of_digests(digests(99, 10))], 10, EVER)
-        runs._merge.join()  # type: ignore[union-attr]
-    with pytest.raises(NorenError, match="cannot be read from the disk: Input/output error; start again"):
-        runs.add([of_digests(digests(100, 10))], 10, EVER)
+        with pytest.raises(NorenError, match="cannot be read from the disk: Input/output error; start again"):
+            runs.wait(EVER)
     runs.close()
     assert open_files(tmp_path) == []
 
